@@ -1,0 +1,45 @@
+// The compiled rights of one principal, as an edge holds them: answered in O(1) by device id.
+import { nextChange } from './period.ts'
+import { type DeviceFact, type Facts, type Grant, grantsOn, type Subject, type Via, viaOf } from './policy.ts'
+import type { Privilege } from './privilege.ts'
+
+/** `version` is the `access_change` version of the snapshot that the facts were read in. */
+export type Rights = { readonly version: number; readonly byDevice: ReadonlyMap<string, readonly Grant[]> }
+
+export const NO_RIGHTS: Rights = { version: 0, byDevice: new Map() }
+
+export function compileRights(subject: Subject, devices: readonly DeviceFact[], facts: Facts, version: number): Rights {
+  const byDevice = new Map<string, readonly Grant[]>()
+  for (const device of devices) {
+    const grants = grantsOn(subject, device, facts)
+    if (grants.length > 0) byDevice.set(device.id, grants)
+  }
+  return { version, byDevice }
+}
+
+/** The way by which the privilege is held on this device now; `undefined` is "no". */
+export function mayOn(rights: Rights, privilege: Privilege, deviceId: string, now: number): Via | undefined {
+  const grants = rights.byDevice.get(deviceId)
+  return grants && viaOf(grants, privilege, now)
+}
+
+/** Ids of the devices on which the privilege is held now. */
+export function devicesWith(rights: Rights, privilege: Privilege, now: number): string[] {
+  const ids: string[] = []
+  for (const [deviceId, grants] of rights.byDevice) if (viaOf(grants, privilege, now)) ids.push(deviceId)
+  return ids
+}
+
+/** When the clock alone next changes what these rights allow, so that a timer can close what has run out; `null`: never. */
+export function nextChangeOf(rights: Rights, now: number): number | null {
+  let next: number | null = null
+  for (const grants of rights.byDevice.values()) {
+    for (const grant of grants) {
+      for (const period of grant.periods) {
+        const at = nextChange(period, now)
+        if (at !== null && (next === null || at < next)) next = at
+      }
+    }
+  }
+  return next
+}
