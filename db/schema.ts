@@ -1,8 +1,9 @@
 // Tables as Kysely sees them. Migrations in `migration/` are the truth; this follows them.
-import type { ColumnType, Generated, Kysely } from 'kysely'
+
 import type { Sample } from '@ridethrough/protocol/message/telemetry.ts'
 import type { Plan } from '@ridethrough/protocol/plan.ts'
 import type { ShareState } from '@ridethrough/protocol/policy.ts'
+import type { ColumnType, Generated, Kysely } from 'kysely'
 
 export type Db = Kysely<Schema>
 
@@ -182,7 +183,7 @@ export type MailTable = {
   failure: string | null
 }
 
-export type AccessClockTable = { only: Generated<boolean>; version: number }
+export type AccessClockTable = { singleton: Generated<boolean>; version: number }
 
 export type AccessChangeTable = {
   version: number

@@ -207,7 +207,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
   // The clock's row is locked until commit, so versions are committed in order and without a gap: an edge that has read up to n has read all up to n.
   await run(`
-    create table access_clock (only boolean primary key default true check (only), version bigint not null);
+    create table access_clock (singleton boolean primary key default true check (singleton), version bigint not null);
     insert into access_clock (version) values (0);
     create table access_change (
       version bigint primary key,

@@ -1,0 +1,7 @@
+// Every migration, in the order in which they are applied. Merged ones never change.
+import type { Migration } from 'kysely/migration'
+import * as ground from './2026_11_21_ground.ts'
+
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '2026_11_21_ground': ground,
+}

@@ -1,0 +1,37 @@
+// A Kysely over a pg pool, with types as the rest of the house expects them.
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import type { Db, Schema } from './schema.ts'
+
+const INT8 = 20
+/** uuidv7() is what our ids are made with. */
+const OLDEST_SERVER = 180000
+
+const types: pg.CustomTypesConfig = {
+  // Sequences, versions and counts stay far below 2^53.
+  getTypeParser: ((id: number, format?: 'text' | 'binary') =>
+    id === INT8 ? Number : pg.types.getTypeParser(id, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+}
+
+export function openDb(databaseUrl: string, log: Logger, options: { max?: number } = {}): Db {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: options.max ?? 10,
+    types,
+    connectionTimeoutMillis: 10_000,
+  })
+  // Without a listener an idle connection's end (a restarted server) would end the process.
+  pool.on('error', (error) => log.warn({ err: error }, 'a database connection was lost'))
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** Throws when the server is too old to serve us, naming what is needed. */
+export async function checkServer(db: Db): Promise<void> {
+  const { rows } = await sql<{ version: string }>`select current_setting('server_version_num') as version`.execute(db)
+  if (Number(rows[0]?.version) < OLDEST_SERVER) {
+    throw new Error(
+      `PostgreSQL ${OLDEST_SERVER / 10_000} or newer is needed; DATABASE_URL names a server with version ${rows[0]?.version}`,
+    )
+  }
+}

@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config'
+
+// Two kinds of tests: those that need a PostgreSQL (one is started for all of them), and those that don't wait for one.
+const needDatabase = ['db', 'broker', 'api', 'test']
+const needNone = ['protocol', 'agent', 'simulator', 'web']
+
+export default defineConfig({
+  test: {
+    // Two cores, and every file brings real servers: more workers only take time from one another.
+    maxWorkers: 2,
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'plain', include: needNone.map((part) => `${part}/**/*.test.ts`) },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'database',
+          include: needDatabase.map((part) => `${part}/**/*.test.ts`),
+          globalSetup: ['test/support/postgres.ts'],
+        },
+      },
+    ],
+  },
+})
