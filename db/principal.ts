@@ -1,0 +1,106 @@
+// Somebody or something connected to an edge, with the rights it holds right now.
+
+import { FULL_SCOPE } from '@ridethrough/protocol/policy.ts'
+import { compileRights, NO_RIGHTS, nextChangeOf, type Rights } from '@ridethrough/protocol/rights.ts'
+import { sql } from 'kysely'
+import { loadFactsOfAccounts } from './query/facts.ts'
+import type { Db } from './schema.ts'
+
+export type PrincipalKind = 'person' | 'agent'
+
+export class Principal {
+  readonly kind: PrincipalKind
+  /** Account or agent id. */
+  readonly id: string
+  /** Session (later: token, share credential) of a person; the agent's id again for an agent. */
+  readonly credentialId: string
+  /** Version of access that the next two belong to; -1 until loaded. */
+  version = -1
+  rights: Rights = NO_RIGHTS
+  /** Agents: the registered devices whose samples it may publish. */
+  devices: ReadonlySet<string> = new Set()
+  isEnded = false
+  /** Milliseconds since 1970 when the credential runs out by itself. */
+  expiresAt: number | null = null
+  /** A change came while this was loading: what was loaded must be at least this new. */
+  neededVersion = 0
+  holders = 0
+  loading: Promise<void> | undefined
+
+  constructor(kind: PrincipalKind, id: string, credentialId: string) {
+    this.kind = kind
+    this.id = id
+    this.credentialId = credentialId
+  }
+
+  /** When time alone changes what this principal may do; `null`: never. */
+  nextChangeAfter(now: number): number | null {
+    const ofRights = nextChangeOf(this.rights, now)
+    const ofCredential = this.expiresAt !== null && this.expiresAt > now ? this.expiresAt : null
+    if (ofRights === null) return ofCredential
+    return ofCredential === null ? ofRights : Math.min(ofRights, ofCredential)
+  }
+}
+
+/** Reads the rights of all of them anew and puts them in place at once, in one turn of the event loop. */
+export async function reload(db: Db, principals: readonly Principal[], now: number): Promise<void> {
+  const persons = principals.filter((one) => one.kind === 'person')
+  const agents = principals.filter((one) => one.kind === 'agent')
+  // The credentials are read after the facts, so they are never the older of the two.
+  const sheet = await loadFactsOfAccounts(db, [...new Set(persons.map((one) => one.id))])
+  const sessions = await liveSessions(
+    db,
+    persons.map((one) => one.credentialId),
+    new Date(now),
+  )
+  const ofAgents = await registeredDevices(
+    db,
+    agents.map((one) => one.id),
+  )
+  // Two reads may be under way for one principal: the older never replaces the newer.
+  for (const person of persons.filter((one) => one.version <= sheet.version)) {
+    const session = sessions.get(person.credentialId)
+    person.isEnded = session === undefined
+    person.expiresAt = session?.getTime() ?? null
+    person.rights = session
+      ? compileRights({ accountId: person.id, scope: FULL_SCOPE }, sheet.devices, sheet.facts, sheet.version)
+      : NO_RIGHTS
+    person.version = sheet.version
+  }
+  for (const agent of agents.filter((one) => one.version <= sheet.version)) {
+    const devices = ofAgents.get(agent.id)
+    agent.isEnded = devices === undefined
+    agent.devices = new Set(devices ?? [])
+    agent.version = sheet.version
+  }
+}
+
+async function liveSessions(db: Db, ids: readonly string[], now: Date): Promise<Map<string, Date>> {
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('session')
+    .innerJoin('account', 'account.id', 'session.account_id')
+    .select(['session.id', 'session.expires_at'])
+    .where('session.id', '=', sql<string>`any(${[...ids]}::uuid[])`)
+    .where('session.ended_at', 'is', null)
+    .where('session.expires_at', '>', now)
+    .where('account.active', '=', true)
+    .execute()
+  return new Map(rows.map((row) => [row.id, row.expires_at]))
+}
+
+/** Agents that are revoked or unknown are left out. */
+async function registeredDevices(db: Db, agentIds: readonly string[]): Promise<Map<string, string[]>> {
+  if (agentIds.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('agent')
+    .leftJoin('device', 'device.agent_id', 'agent.id')
+    .select(['agent.id as agentId', 'device.id as deviceId'])
+    .where('agent.id', '=', sql<string>`any(${[...agentIds]}::uuid[])`)
+    .where('agent.revoked_at', 'is', null)
+    .execute()
+  const map = new Map<string, string[]>()
+  for (const row of rows)
+    map.set(row.agentId, [...(map.get(row.agentId) ?? []), ...(row.deviceId ? [row.deviceId] : [])])
+  return map
+}
