@@ -1,0 +1,169 @@
+import { mayOn } from '@ridethrough/protocol/rights.ts'
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { type TestDatabase, testDatabase } from '../test/support/database.ts'
+import { changeAccess, makeAgent, makeDevice, makePerson, makeShare, revokeShare } from '../test/support/world.ts'
+import { LEASE_MS, waitForEdges } from './access.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { type Cut, Edge, type EdgeHooks, NOTHING_CUT } from './edge.ts'
+import { Listener } from './listen.ts'
+
+const log = pino({ level: 'silent' })
+let database: TestDatabase
+let listener: Listener
+const edges: Edge[] = []
+
+beforeAll(async () => {
+  database = await testDatabase()
+  listener = await Listener.start(database.url, log)
+})
+
+afterEach(async () => {
+  for (const edge of edges.splice(0)) await edge.stop()
+})
+
+afterAll(async () => {
+  await listener.stop()
+  await database.stop()
+})
+
+const quiet: EdgeHooks = { changed: () => NOTHING_CUT, lost: () => {}, regained: () => {} }
+
+async function startEdge(hooks: Partial<EdgeHooks> = {}, clock: Clock = systemClock): Promise<Edge> {
+  const edge = await Edge.start({
+    db: database.db,
+    listener,
+    kind: 'broker',
+    hooks: { ...quiet, ...hooks },
+    clock,
+    log,
+  })
+  edges.push(edge)
+  return edge
+}
+
+async function sharedWorld() {
+  const { db } = database
+  const [ann, bob] = [await makePerson(db, 'Ann'), await makePerson(db, 'Bob')]
+  const agent = await makeAgent(db)
+  const rack = await makeDevice(db, ann, agent, 'Rack')
+  const share = await makeShare(db, ann, bob, [rack])
+  return { db, ann, bob, agent, rack, share }
+}
+
+const now = () => Date.now()
+
+test('a revoke is answered after the edge has applied it, and the answer says what was cut', async () => {
+  const { db, bob, rack, share } = await sharedWorld()
+  const cut: Cut = { subscriptions: 2, connections: 0, viewers: 1 }
+  const edge = await startEdge({
+    changed: (principals) => (principals.some((one) => one.id === bob.accountId) ? cut : NOTHING_CUT),
+  })
+  const principal = await edge.open('person', bob.accountId, bob.sessionId)
+  expect(principal && mayOn(principal.rights, 'monitor', rack, now())).toBe(`share:${share.shareId}`)
+
+  const version = await revokeShare(db, share, bob)
+  const report = await waitForEdges(db, listener, version, systemClock)
+  expect(principal && mayOn(principal.rights, 'monitor', rack, now())).toBeUndefined()
+  expect(report.edges).toEqual([{ id: edge.id, kind: 'broker', outcome: 'applied', ...cut }])
+})
+
+test('a right given after the connection is there when the change is answered', async () => {
+  const { db, ann, bob, agent } = await sharedWorld()
+  const edge = await startEdge()
+  const principal = await edge.open('person', bob.accountId, bob.sessionId)
+  const other = await makeDevice(db, ann, agent, 'Other')
+  const { version } = await makeShare(db, ann, bob, [other])
+  await waitForEdges(db, listener, version, systemClock)
+  expect(principal && mayOn(principal.rights, 'monitor', other, now())).toBeDefined()
+})
+
+test('an edge that hangs while applying is fenced, and the answer comes after its lease', async () => {
+  const { db, bob, share } = await sharedWorld()
+  const hung = Promise.withResolvers<Cut>()
+  const hanging = await startEdge({ changed: () => hung.promise })
+  await hanging.open('person', bob.accountId, bob.sessionId)
+
+  const version = await revokeShare(db, share, bob)
+  const report = await waitForEdges(db, listener, version, systemClock)
+  expect(report.edges).toMatchObject([{ id: hanging.id, outcome: 'fenced' }])
+  expect(report.ms).toBeGreaterThanOrEqual(LEASE_MS)
+  expect(hanging.isServing()).toBe(false)
+  hung.resolve(NOTHING_CUT)
+  await expect.poll(() => hanging.isServing(), { timeout: 10_000 }).toBe(true)
+  expect(hanging.appliedVersion).toBeGreaterThanOrEqual(version)
+})
+
+test('the lease ends on the wall clock too: a machine that was suspended wakes up serving nobody', async () => {
+  let asleep = 0
+  const lost: string[] = []
+  const edge = await startEdge(
+    { lost: () => lost.push('lost') },
+    { now: () => Date.now() + asleep, monotonic: systemClock.monotonic },
+  )
+  expect(edge.isServing()).toBe(true)
+  asleep = 3_600_000
+  expect(edge.isServing()).toBe(false)
+})
+
+test('a principal that is being loaded while its right is taken away never ends up with it', async () => {
+  const { db, bob, rack, share } = await sharedWorld()
+  const edge = await startEdge()
+  const [principal, version] = await Promise.all([
+    edge.open('person', bob.accountId, bob.sessionId),
+    revokeShare(db, share, bob),
+  ])
+  await waitForEdges(db, listener, version, systemClock)
+  expect(principal && mayOn(principal.rights, 'monitor', rack, now())).toBeUndefined()
+})
+
+test('an ended session ends its principal, and opens no new one', async () => {
+  const { db, bob } = await sharedWorld()
+  const ended: string[] = []
+  const edge = await startEdge({
+    changed: (principals) => {
+      ended.push(...principals.filter((one) => one.isEnded).map((one) => one.credentialId))
+      return NOTHING_CUT
+    },
+  })
+  await edge.open('person', bob.accountId, bob.sessionId)
+  const version = await changeAccess(db, { credentials: [bob.sessionId], what: 'signed out' }, async (tx) => {
+    await tx.updateTable('session').set({ ended_at: new Date() }).where('id', '=', bob.sessionId).execute()
+  })
+  await waitForEdges(db, listener, version, systemClock)
+  expect(ended).toEqual([bob.sessionId])
+  expect(await edge.open('person', bob.accountId, bob.sessionId)).toBeUndefined()
+})
+
+test('what ends by time is closed by a timer, without any message', async () => {
+  const { db, ann, bob, agent } = await sharedWorld()
+  const brief = await makeDevice(db, ann, agent, 'Brief')
+  const endsAt = new Date(Date.now() + 300)
+  await makeShare(db, ann, bob, [brief], { endsAt })
+  const closed = Promise.withResolvers<void>()
+  const edge = await startEdge({
+    changed: (principals) => {
+      if (Date.now() >= endsAt.getTime() && principals.some((one) => one.id === bob.accountId)) closed.resolve()
+      return NOTHING_CUT
+    },
+  })
+  const principal = await edge.open('person', bob.accountId, bob.sessionId)
+  await closed.promise
+  expect(principal && mayOn(principal.rights, 'monitor', brief, now())).toBeUndefined()
+})
+
+test('an agent loses a device that is no longer registered', async () => {
+  const { db, agent, rack } = await sharedWorld()
+  const edge = await startEdge()
+  const principal = await edge.open('agent', agent.agentId, agent.agentId)
+  expect([...(principal?.devices ?? [])]).toEqual([rack])
+  const version = await changeAccess(
+    db,
+    { devices: [rack], agents: [agent.agentId], what: 'device deleted' },
+    async (tx) => {
+      await tx.deleteFrom('device').where('id', '=', rack).execute()
+    },
+  )
+  await waitForEdges(db, listener, version, systemClock)
+  expect([...(principal?.devices ?? [])]).toEqual([])
+})
