@@ -13,6 +13,12 @@ export const DEVICE_SUFFIXES = ['state', 'backlog', 'events', 'commands'] as con
 export type AgentSuffix = (typeof AGENT_SUFFIXES)[number]
 export type DeviceSuffix = (typeof DEVICE_SUFFIXES)[number]
 
+const LEVEL = /^[A-Za-z0-9_.-]+$/
+
+/** Limits from AWS IoT's quotas: enough for every topic of ours, too small to be used against the broker. */
+export const MAX_TOPIC_LEVELS = 8
+export const MAX_TOPIC_BYTES = 256
+
 export type Topic =
   | { readonly kind: 'agent'; readonly agentId: string; readonly suffix: AgentSuffix }
   | { readonly kind: 'device'; readonly deviceId: string; readonly suffix: DeviceSuffix }
@@ -43,10 +49,6 @@ export function parseTopic(name: string): Topic | undefined {
   return undefined
 }
 
-/** Limits from AWS IoT's quotas: enough for every topic of ours, too small to be used against the broker. */
-export const MAX_TOPIC_LEVELS = 8
-export const MAX_TOPIC_BYTES = 256
-
 /** The filter, or `undefined` when it is not one: wildcards misplaced, empty or too many levels, `$`, characters outside `[A-Za-z0-9_.-]`. */
 export function parseFilter(text: string): TopicFilter | undefined {
   if (text.length === 0 || text.length > MAX_TOPIC_BYTES) return undefined
@@ -68,8 +70,6 @@ export function matches(filter: string, name: string): boolean {
   }
   return wanted.length === given.length
 }
-
-const LEVEL = /^[A-Za-z0-9_.-]+$/
 
 /** One level of a topic, or an id or command that is to become one. */
 export function isLevel(text: string): boolean {

@@ -2,10 +2,14 @@
 import { z } from 'zod'
 import { DeviceProblem, VariableValue } from '../message/telemetry.ts'
 import { PLANS } from '../plan.ts'
-import { Instant, pageOf, PrivilegeList } from './common.ts'
+import { Instant, PrivilegeList, pageOf } from './common.ts'
 
 /** Why nothing newer is known (R90): the agent says the device does not answer, the agent cannot be reached, or neither is known. */
-export const Silence = z.object({ reason: z.enum(['device-not-answering', 'link-lost', 'unknown']), since: Instant, detail: z.string() })
+export const Silence = z.object({
+  reason: z.enum(['device-not-answering', 'link-lost', 'unknown']),
+  since: Instant,
+  detail: z.string(),
+})
 export type Silence = z.infer<typeof Silence>
 
 /** `seq`, `at` and `status` are `null` before the first sample. `stale` values are old: never show them as fresh. */
@@ -50,7 +54,10 @@ export const DeviceClaim = z.strictObject({
   timeZone: TimeZone.optional(),
 })
 
-export const DeviceChange = z.strictObject({ name: z.string().trim().min(1).max(64).optional(), timeZone: TimeZone.optional() })
+export const DeviceChange = z.strictObject({
+  name: z.string().trim().min(1).max(64).optional(),
+  timeZone: TimeZone.optional(),
+})
 
 /** Points of one variable, oldest first; `null` marks a gap. */
 export const HistoryQuery = z.object({

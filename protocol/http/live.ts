@@ -5,8 +5,14 @@ import { DeviceView, StateView } from './device.ts'
 
 /** From the viewer: `all` watches every device that it may see, also those shared later. */
 export const LiveRequest = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('watch'), devices: z.union([z.literal('all'), z.array(z.uuid().toLowerCase()).max(1000)]) }),
-  z.strictObject({ type: z.literal('unwatch'), devices: z.union([z.literal('all'), z.array(z.uuid().toLowerCase()).max(1000)]) }),
+  z.strictObject({
+    type: z.literal('watch'),
+    devices: z.union([z.literal('all'), z.array(z.uuid().toLowerCase()).max(1000)]),
+  }),
+  z.strictObject({
+    type: z.literal('unwatch'),
+    devices: z.union([z.literal('all'), z.array(z.uuid().toLowerCase()).max(1000)]),
+  }),
 ])
 export type LiveRequest = z.infer<typeof LiveRequest>
 

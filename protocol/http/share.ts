@@ -16,8 +16,14 @@ export const NewShare = z
     from: Instant.nullish(),
     until: Instant.nullish(),
   })
-  .refine((share) => !(share.role && share.privileges), { path: ['privileges'], message: 'give a role or privileges, not both' })
-  .refine((share) => !share.from || !share.until || share.from < share.until, { path: ['until'], message: 'the end must come after the start' })
+  .refine((share) => !(share.role && share.privileges), {
+    path: ['privileges'],
+    message: 'give a role or privileges, not both',
+  })
+  .refine((share) => !share.from || !share.until || share.from < share.until, {
+    path: ['until'],
+    message: 'the end must come after the start',
+  })
 export type NewShare = z.infer<typeof NewShare>
 
 export const ShareCode = z.strictObject({ code: z.string().min(1).max(64) })
