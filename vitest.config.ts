@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 // Two kinds of tests: those that need a PostgreSQL (one is started for all of them), and those that don't wait for one.
-const needDatabase = ['db', 'broker', 'api', 'test']
-const needNone = ['protocol', 'agent', 'simulator', 'web']
+const needNone = ['protocol/**', 'agent/**', 'simulator/**', 'web/**', 'test/policy/**', 'test']
+const needDatabase = ['db/**', 'broker/**', 'api/**', 'test/system/**', 'test/fault/**', 'test/browser/**']
 
 export default defineConfig({
   test: {
@@ -14,13 +14,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'plain', include: needNone.map((part) => `${part}/**/*.test.ts`) },
+        test: { name: 'plain', include: needNone.map((place) => `${place}/*.test.ts`) },
       },
       {
         extends: true,
         test: {
           name: 'database',
-          include: needDatabase.map((part) => `${part}/**/*.test.ts`),
+          include: needDatabase.map((place) => `${place}/*.test.ts`),
           globalSetup: ['test/support/postgres.ts'],
         },
       },
