@@ -63,13 +63,19 @@ export class Child {
     const logPath = join(logFolder, `${this.#name}.log`)
     const logFile = createWriteStream(logPath, { flags: 'a', mode: 0o600 })
     // Its own process group: Ctrl-C reaches only us, and we stop the parts in their order.
-    const child = fork(CLI, [...args], { env: { ...process.env, ...this.#env }, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    const child = fork(CLI, [...args], {
+      env: { ...process.env, ...this.#env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
     this.#process = child
     child.stdout?.pipe(logFile, { end: false })
     child.stderr?.pipe(logFile, { end: false })
     const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
       child.once('message', (message) => resolve((message as ReadyMessage).ready))
-      child.once('exit', () => logFile.end(() => reject(new Error(`the ${this.#name} could not start:\n${lastLines(logPath)}`))))
+      child.once('exit', () =>
+        logFile.end(() => reject(new Error(`the ${this.#name} could not start:\n${lastLines(logPath)}`))),
+      )
     })
     child.removeAllListeners('exit')
     child.once('exit', (code, signal) => {

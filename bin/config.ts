@@ -1,0 +1,42 @@
+// What `ridethrough start` reads from its environment; each part checks its own settings besides.
+import { resolve } from 'node:path'
+import { z } from 'zod'
+
+const Port = z.coerce.number().int().min(0).max(65_535)
+
+const Environment = z.object({
+  DATA_DIR: z.string().min(1).default('./data'),
+  DATABASE_URL: z.string().min(1).optional(),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  HTTP_PORT: Port.default(8080),
+  MQTT_PORT: Port.default(1883),
+  DEMO: z.enum(['on', 'off']).default('on'),
+})
+
+export type StartConfig = {
+  readonly dataDir: string
+  readonly databaseUrl: string | undefined
+  readonly host: string
+  readonly httpPort: number
+  readonly mqttPort: number
+  readonly isDemoWanted: boolean
+}
+
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): StartConfig {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const { success, data, error } = Environment.safeParse(given)
+  if (!success) throw new Error(error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'))
+  return {
+    dataDir: resolve(data.DATA_DIR),
+    databaseUrl: data.DATABASE_URL,
+    host: data.HOST,
+    httpPort: data.HTTP_PORT,
+    mqttPort: data.MQTT_PORT,
+    isDemoWanted: data.DEMO === 'on',
+  }
+}
+
+/** The log level of processes that have no configuration of their own. */
+export function readLogLevel(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment.LOG_LEVEL || 'info'
+}

@@ -1,0 +1,117 @@
+// Everything on one machine: PostgreSQL, broker, API with the console, and the demonstration while no real device is registered.
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createDatabase } from '@ridethrough/db/database.ts'
+import { startEmbeddedPostgres } from '@ridethrough/db/embedded.ts'
+import { migrate } from '@ridethrough/db/migrate.ts'
+import { openDb } from '@ridethrough/db/pool.ts'
+import closeWithGrace from 'close-with-grace'
+import { type Logger, pino } from 'pino'
+import { Child } from './children.ts'
+import type { StartConfig } from './config.ts'
+import { startDemo } from './demo.ts'
+import { lockFolder } from './lock.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const WEB_DIST = join(ROOT, 'web/dist')
+
+/** What is to be stopped, in the order in which it was started. */
+type Stops = { readonly what: string; readonly stop: () => Promise<void> }[]
+
+export async function start(config: StartConfig, say: (line: string) => void): Promise<void> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const log = pino({ name: 'start', level: 'warn' })
+  const stops: Stops = []
+  const stopAll = async () => {
+    for (const { what, stop } of stops.splice(0).reverse()) {
+      await stop().catch((error: unknown) => log.error({ err: error, what }, 'could not be stopped cleanly'))
+    }
+  }
+  closeWithGrace({ delay: 40_000, logger: false }, async ({ err, signal }) => {
+    if (err) log.fatal({ err }, 'stopping after an error that nobody caught')
+    if (signal) say('Stopping …')
+    await stopAll()
+    say('Stopped. The next start goes on where this one ended.')
+  })
+  try {
+    stops.push({ what: 'lock', stop: await lockFolder(config.dataDir) })
+    await startParts(config, say, stops, log)
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+}
+
+async function startParts(config: StartConfig, say: (line: string) => void, stops: Stops, log: Logger): Promise<void> {
+  const building = buildConsole(say)
+  const databaseUrl = config.databaseUrl ?? (await startDatabase(config.dataDir, stops, log))
+  const db = openDb(databaseUrl, log)
+  stops.push({ what: 'database connections', stop: () => db.destroy() })
+  await migrate(db, databaseUrl)
+  await building
+
+  const common = { logFolder: join(config.dataDir, 'logs'), say }
+  const env = { DATABASE_URL: databaseUrl, HOST: config.host, WEB_DIST }
+  const broker = await Child.start(
+    'broker',
+    { ...common, args: ['broker'], env: { ...env, MQTT_PORT: String(config.mqttPort) } },
+    (ready) => ({ MQTT_PORT: new URL(String(ready.mqtt)).port }),
+  )
+  stops.push({ what: 'broker', stop: () => broker.child.stop() })
+  const api = await Child.start(
+    'api',
+    { ...common, args: ['api'], env: { ...env, HTTP_PORT: String(config.httpPort) } },
+    (ready) => ({ HTTP_PORT: new URL(String(ready.http)).port }),
+  )
+  stops.push({ what: 'api', stop: () => api.child.stop() })
+
+  const addresses = { http: String(api.ready.http), mqtt: String(broker.ready.mqtt) }
+  say(`Console  ${addresses.http}`)
+  say(`MQTT     ${addresses.mqtt}`)
+  if (!config.isDemoWanted) return
+  const demo = await startDemo({ db, addresses, dataDir: config.dataDir, common })
+  if (!demo) return
+  stops.push({ what: 'demonstration', stop: demo.stop })
+  for (const line of demo.lines) say(line)
+}
+
+async function startDatabase(dataDir: string, stops: Stops, log: Logger): Promise<string> {
+  const server = await startEmbeddedPostgres({ folder: join(dataDir, 'postgres'), log })
+  stops.push({ what: 'PostgreSQL', stop: () => server.stop() })
+  await createDatabase(server.url, 'ridethrough', log)
+  return server.urlOf('ridethrough')
+}
+
+/** The console is built when it never was, or when its sources are newer. */
+async function buildConsole(say: (line: string) => void): Promise<void> {
+  const built = join(WEB_DIST, 'index.html')
+  if (
+    existsSync(built) &&
+    statSync(built).mtimeMs > newest(join(ROOT, 'web')) &&
+    statSync(built).mtimeMs > newest(join(ROOT, 'protocol'))
+  )
+    return
+  say('Building the console …')
+  const vite = spawn(
+    process.execPath,
+    [join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', 'web', '--logLevel', 'warn'],
+    {
+      cwd: ROOT,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
+  let said = ''
+  vite.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const code = await new Promise((resolve) => vite.once('exit', resolve))
+  if (code !== 0) throw new Error(`the console could not be built:\n${said.slice(-2000)}`)
+}
+
+function newest(folder: string): number {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && !/\b(dist|node_modules)\b/.test(entry.parentPath))
+    .reduce((time, entry) => Math.max(time, statSync(join(entry.parentPath, entry.name)).mtimeMs), 0)
+}
