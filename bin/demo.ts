@@ -13,8 +13,8 @@ import { SessionAnswer } from '@ridethrough/protocol/http/account.ts'
 import { DevicePage } from '@ridethrough/protocol/http/device.ts'
 import { ShareChangeAnswer, SharePage } from '@ridethrough/protocol/http/share.ts'
 import { BUILT_IN_ROLES } from '@ridethrough/protocol/privilege.ts'
-import { stringify } from 'yaml'
 import { z } from 'zod'
+import { agentYaml, SimulatedUnit } from './agent-config.ts'
 import { Child, type ChildOptions } from './children.ts'
 
 const Account = z.object({ email: z.string(), password: z.string(), role: z.enum(['owner', 'recipient']) })
@@ -29,10 +29,7 @@ const DemoFile = z.object({
   accounts: z.array(Account),
 })
 
-const SimulatorReady = z.object({
-  http: z.string(),
-  units: z.array(z.object({ name: z.string(), snmp: z.record(z.string(), z.unknown()) })),
-})
+const SimulatorReady = z.object({ http: z.string(), units: z.array(SimulatedUnit) })
 
 export type DemoOptions = {
   readonly db: Db
@@ -60,7 +57,8 @@ export async function startDemo({ db, addresses, dataDir, common }: DemoOptions)
   )
   const { http: simulatorUrl, units } = SimulatorReady.parse(simulator.ready)
   const configPath = join(folder, 'agent.yaml')
-  await writeFile(configPath, agentConfig(addresses.mqtt, folder, units), { mode: 0o600 })
+  const yaml = agentYaml({ mqttUrl: addresses.mqtt, stateDir: join(folder, 'agent'), interval: 2, units })
+  await writeFile(configPath, yaml, { mode: 0o600 })
   const agent = await Child.start('agent', { ...common, args: ['agent', '--config', configPath], env: {} })
 
   const accounts = before?.accounts ?? [newAccount('owner'), newAccount('recipient')]
@@ -93,15 +91,6 @@ async function readDemoFile(path: string): Promise<z.infer<typeof DemoFile> | un
 function newAccount(role: Account['role']): Account {
   // .example never leaves this machine (RFC 2606).
   return { email: `${role}@demo.example`, password: randomBytes(12).toString('base64url'), role }
-}
-
-function agentConfig(mqttUrl: string, folder: string, units: z.infer<typeof SimulatorReady>['units']): string {
-  return stringify({
-    server: { url: mqttUrl },
-    stateDir: join(folder, 'agent'),
-    interval: 2,
-    devices: units.map(({ name, snmp }) => ({ name, snmp })),
-  })
 }
 
 /** Each step looks first whether it was done, so that a start that was cut short is finished by the next. */

@@ -85,13 +85,12 @@ const agent = program
   .description('the agent beside the devices')
   .requiredOption('--config <file>', 'agent.yaml')
   .action(async ({ config: path }: { config: string }) => {
-    const [{ startAgent }, { loadConfig }, { runPart }, { readLogLevel }] = await Promise.all([
+    const [{ startAgent }, { runPart }, { readLogLevel }] = await Promise.all([
       import('@ridethrough/agent/main.ts'),
-      import('@ridethrough/agent/config.ts'),
       import('./part.ts'),
       import('./config.ts'),
     ])
-    const config = await loadConfig(path)
+    const config = await loadAgentConfig(path)
     await runPart({
       name: 'agent',
       logLevel: readLogLevel(),
@@ -105,11 +104,8 @@ agent
   .description('show the claim codes of devices that nobody has registered')
   .action(async (_options: unknown, command: Command) => {
     const { config: path } = command.optsWithGlobals<{ config: string }>()
-    const [{ formatClaimCodes, readClaimCodes }, { loadConfig }] = await Promise.all([
-      import('@ridethrough/agent/claim-codes.ts'),
-      import('@ridethrough/agent/config.ts'),
-    ])
-    console.log(formatClaimCodes(readClaimCodes((await loadConfig(path)).stateDir)))
+    const { formatClaimCodes, readClaimCodes } = await import('@ridethrough/agent/claim-codes.ts')
+    console.log(formatClaimCodes(readClaimCodes((await loadAgentConfig(path)).stateDir)))
   })
 
 program
@@ -130,6 +126,14 @@ program
       addresses: ({ httpUrl, units }) => ({ http: httpUrl, units }),
     })
   })
+
+/** Every mistake of the file, each with its line, in one message. */
+async function loadAgentConfig(path: string) {
+  const { formatMistakes, loadConfig } = await import('@ridethrough/agent/config.ts')
+  const { config, mistakes } = loadConfig(path)
+  if (!config) throw new Error(formatMistakes(path, mistakes))
+  return config
+}
 
 try {
   await program.parseAsync()
