@@ -1,0 +1,69 @@
+// Starts the console: texts, theme, queries, the live stream, the router.
+import { MantineProvider } from '@mantine/core'
+import '@mantine/core/styles.css'
+import { Fault } from '@ridethrough/protocol/fault.ts'
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { I18nextProvider } from 'react-i18next'
+import { accountQuery } from './data/account.ts'
+import { hasCode } from './data/fault.ts'
+import { LiveProvider } from './data/live.ts'
+import { LiveLink } from './data/live-link.ts'
+import { createLiveStore } from './data/live-store.ts'
+import { API } from './data/request.ts'
+import { createConsoleRouter } from './routes.tsx'
+import { createTexts } from './text/i18n.ts'
+import './theme.css'
+import { cssVariables, theme } from './theme.ts'
+
+const onError = (error: unknown) => {
+  if (hasCode(error, 'session-missing')) void leave()
+}
+const queries = new QueryClient({
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      networkMode: 'always',
+      // What the API has refused, it will refuse again.
+      retry: (failures, error) => !(error instanceof Fault) && failures < 2,
+    },
+    // A change is sent even when the browser believes to be offline, so that its failure is said at once.
+    mutations: { networkMode: 'always' },
+  },
+})
+const router = createConsoleRouter(queries)
+const store = createLiveStore()
+const link = new LiveLink({
+  url: `${location.origin.replace(/^http/, 'ws')}${API}/live`,
+  onEvent: store.apply,
+  onSignedOut: () => void leave(),
+})
+
+/** The session has ended elsewhere: forget what was seen, and let the router ask for a sign-in. */
+async function leave(): Promise<void> {
+  if (queries.getQueryData(accountQuery.queryKey) === null) return
+  link.stop()
+  store.clear()
+  queries.setQueryData(accountQuery.queryKey, null)
+  await router.invalidate()
+}
+
+const root = document.getElementById('root')
+if (!root) throw new Error('index.html has no #root')
+createRoot(root).render(
+  <StrictMode>
+    <I18nextProvider i18n={createTexts()}>
+      <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+        <QueryClientProvider client={queries}>
+          <LiveProvider value={{ store, link }}>
+            <RouterProvider router={router} />
+          </LiveProvider>
+        </QueryClientProvider>
+      </MantineProvider>
+    </I18nextProvider>
+  </StrictMode>,
+)

@@ -1,0 +1,231 @@
+// Where the mail of a share leads: what is offered, by whom, until when; accept or decline.
+import { Button, Group, Paper, Stack, Text, TextInput, Title } from '@mantine/core'
+import { type ShareChangeAnswer, ShareCode, type ShareView } from '@ridethrough/protocol/http/share.ts'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useNavigate, useParams } from '@tanstack/react-router'
+import { useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { accountQuery } from '../data/account.ts'
+import { hasCode, sayFault } from '../data/fault.ts'
+import { readFragment } from '../data/fragment.ts'
+import { useNow } from '../data/now.ts'
+import { forgetInvitation, pendingInvitation, rememberInvitation } from '../data/pending.ts'
+import { acceptShare, declineShare, shareQuery } from '../data/share.ts'
+import { Facts } from '../part/facts.tsx'
+import { useForm } from '../part/form.ts'
+import { LinkButton } from '../part/link.tsx'
+import { useAnnounce } from '../part/notice.tsx'
+import { Page, useTitle } from '../part/page.tsx'
+import { ConfirmShareChange, PrivilegeTexts, ShareStanding } from '../part/share-parts.tsx'
+import { Shell } from '../part/shell.tsx'
+import { paths } from '../paths.ts'
+import { sayList, sayTime } from '../text/format.ts'
+import { sayPeriod } from '../text/sentence.ts'
+import { Alert } from '../ui/alert.tsx'
+import { OpenFrame } from '../ui/frame.tsx'
+import { Loading } from './nothing.tsx'
+
+export function InvitationPage() {
+  const { id } = useParams({ from: paths.invitation })
+  const account = useQuery(accountQuery).data
+  const code = useCode(id)
+  if (account === undefined) return <Loading />
+  if (account === null) return <SignInFirst />
+  return (
+    <Shell>
+      <Offer id={id} code={code} email={account.email} />
+    </Shell>
+  )
+}
+
+/** The code from the link, or from an earlier visit to it. The address bar does not keep it. */
+function useCode(id: string): string {
+  const [code] = useState(() => {
+    const given = readFragment(window.location.hash).get('code')
+    if (given) rememberInvitation(id, given.slice(0, 64), Date.now())
+    const pending = pendingInvitation(Date.now())
+    return given ?? (pending?.id === id ? pending.code : '')
+  })
+  useEffect(() => {
+    if (window.location.hash !== '') window.history.replaceState(window.history.state, '', window.location.pathname)
+  }, [])
+  return code
+}
+
+function SignInFirst() {
+  const { t } = useTranslation()
+  useTitle(t('invitation.title'))
+  return (
+    <OpenFrame name={t('app.name')}>
+      <Paper withBorder p="lg" bg="var(--surface)">
+        <Stack>
+          <Title order={1}>{t('invitation.title')}</Title>
+          <Text>{t('invitation.signInFirst')}</Text>
+          <LinkButton to={paths.signIn} search={{ next: window.location.pathname }}>
+            {t('signIn.submit')}
+          </LinkButton>
+          <LinkButton to={paths.signUp} variant="default">
+            {t('signUp.submit')}
+          </LinkButton>
+        </Stack>
+      </Paper>
+    </OpenFrame>
+  )
+}
+
+type OfferProps = { readonly id: string; readonly code: string; readonly email: string }
+
+function Offer({ id, code, email }: OfferProps) {
+  const { t } = useTranslation()
+  const { data: share, error } = useQuery(shareQuery(id))
+  return (
+    <Page title={t('invitation.title')}>
+      {error && !share ? (
+        <Refused error={error} email={email} />
+      ) : share ? (
+        <Terms share={share} code={code} email={email} />
+      ) : (
+        <Loading />
+      )}
+    </Page>
+  )
+}
+
+function Refused({ error, email }: { readonly error: Error; readonly email: string }) {
+  const { t } = useTranslation()
+  const isOther = hasCode(error, 'address-other')
+  if (!isOther && !hasCode(error, 'not-found')) return <Alert kind="fault">{sayFault(error, t)}</Alert>
+  return (
+    <Stack maw={640} align="flex-start">
+      <Alert kind="fault" title={t(isOther ? 'invitation.other' : 'invitation.missing')}>
+        {t(isOther ? 'invitation.otherWhat' : 'invitation.missingWhat', { email })}
+      </Alert>
+      <LinkButton to={paths.account} variant="default">
+        {t('invitation.switch')}
+      </LinkButton>
+    </Stack>
+  )
+}
+
+type TermsProps = { readonly share: ShareView; readonly code: string; readonly email: string }
+
+function Terms({ share, code, email }: TermsProps) {
+  const { t } = useTranslation()
+  const now = useNow(10_000)
+  const isMine = share.sharedBy.email === email
+  return (
+    <Paper withBorder p="lg" bg="var(--surface)" maw={640}>
+      <Stack>
+        <Text fw={600}>
+          {isMine ? t('invitation.own', { email: share.email }) : t('invitation.offer', share.sharedBy)}
+        </Text>
+        <Facts
+          facts={[
+            [t('sharing.devices'), sayList(share.devices.map(({ name, model }) => `${name} (${model})`))],
+            [
+              t(isMine ? 'sharing.may' : 'sharing.youMay'),
+              <PrivilegeTexts key="rights" privileges={share.privileges} />,
+            ],
+            [t('sharing.period'), sayPeriod(share, now, t)],
+          ]}
+        />
+        {share.state !== 'pending' || isMine ? (
+          <Over share={share} isMine={isMine} now={now} />
+        ) : (
+          <>
+            {share.invitationExpiresAt !== null && (
+              <Text size="sm" c="dimmed">
+                {t('sharing.invitationUntil', { time: sayTime(Date.parse(share.invitationExpiresAt), now) })}
+              </Text>
+            )}
+            <Answer share={share} code={code} email={email} />
+          </>
+        )}
+      </Stack>
+    </Paper>
+  )
+}
+
+function Over({ share, isMine, now }: { readonly share: ShareView; readonly isMine: boolean; readonly now: number }) {
+  const { t } = useTranslation()
+  return (
+    <>
+      <div>
+        <ShareStanding share={share} now={now} />
+      </div>
+      <Group>
+        {share.state === 'accepted' && !isMine ? (
+          <LinkButton to={paths.overview}>{t('invitation.toShared')}</LinkButton>
+        ) : (
+          <LinkButton to={paths.sharing} search={{ tab: isMine ? 'granted' : 'received' }} variant="default">
+            {t('invitation.toSharing')}
+          </LinkButton>
+        )}
+      </Group>
+    </>
+  )
+}
+
+function Answer({ share, code, email }: TermsProps) {
+  const { t } = useTranslation()
+  const [isDeclining, setDeclining] = useState(false)
+  const answered = useAnswered(share.id)
+  const form = useForm({
+    initial: { code },
+    schema: ShareCode,
+    toBody: (values) => ({ code: values.code.trim() }),
+    send: (body) => acceptShare(share.id, body.code),
+    onDone: (answer) => answered(answer, t('invitation.acceptedDevices', { count: answer.share.devices.length })),
+  })
+  const who = share.sharedBy.name
+  return (
+    <form onSubmit={form.submit} noValidate aria-label={t('invitation.title')}>
+      <Stack>
+        <TextInput
+          label={t('invitation.code')}
+          autoComplete="one-time-code"
+          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
+          {...form.field('code')}
+        />
+        {form.problem === 'address-other' ? (
+          <Alert kind="fault" title={t('invitation.other')}>
+            {t('invitation.otherWhat', { email })}
+          </Alert>
+        ) : (
+          form.fault && <Alert kind="fault">{form.fault}</Alert>
+        )}
+        <Group>
+          <Button type="submit" loading={form.isSending}>
+            {t('invitation.accept')}
+          </Button>
+          <Button variant="default" onClick={() => setDeclining(true)}>
+            {t('invitation.decline')}
+          </Button>
+        </Group>
+        {isDeclining && (
+          <ConfirmShareChange
+            title={t('invitation.declineTitle', { who })}
+            what={t('invitation.declineWhat', { who })}
+            submit={t('invitation.decline')}
+            run={() => declineShare(share.id)}
+            onDone={(answer) => answered(answer, t('invitation.declined'))}
+            onCancel={() => setDeclining(false)}
+          />
+        )}
+      </Stack>
+    </form>
+  )
+}
+
+function useAnswered(id: string): (answer: ShareChangeAnswer, said: string) => Promise<void> {
+  const queries = useQueryClient()
+  const navigate = useNavigate()
+  const announce = useAnnounce()
+  return async (answer, said) => {
+    forgetInvitation(id, Date.now())
+    queries.setQueryData(shareQuery(id).queryKey, answer.share)
+    await queries.invalidateQueries({ queryKey: ['shares'] })
+    await navigate({ to: paths.overview })
+    announce(said)
+  }
+}

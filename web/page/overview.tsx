@@ -1,0 +1,111 @@
+// What needs me, then everything else.
+import { Group, Paper, Stack, Text, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Tone } from '../data/condition.ts'
+import { useOverview } from '../data/live.ts'
+import { sharesQuery } from '../data/share.ts'
+import { DeviceList } from '../part/device-row.tsx'
+import { LinkButton } from '../part/link.tsx'
+import { Page } from '../part/page.tsx'
+import { paths } from '../paths.ts'
+import { sayList } from '../text/format.ts'
+import { Empty } from '../ui/empty.tsx'
+import { Status } from '../ui/status.tsx'
+import { Loading } from './nothing.tsx'
+
+export function OverviewPage() {
+  const { t } = useTranslation()
+  const { ids, tones, isFilled } = useOverview()
+  const claim = <LinkButton to={paths.claim}>{t('overview.claim')}</LinkButton>
+  return (
+    <Page title={t('overview.title')} isLive actions={ids.mine.length > 0 ? claim : undefined}>
+      <Stack gap="xl">
+        <Invitations />
+        {isFilled ? (
+          <>
+            <Tones tones={tones} />
+            <Section title={t('overview.mine')} ids={ids.mine}>
+              <Empty title={t('overview.noneMine')} action={claim}>
+                {t('overview.noneMineHow')}
+              </Empty>
+            </Section>
+            <Section title={t('overview.shared')} ids={ids.shared}>
+              <Empty title={t('overview.noneShared')}>{t('overview.noneSharedHow')}</Empty>
+            </Section>
+          </>
+        ) : (
+          <Loading />
+        )}
+      </Stack>
+    </Page>
+  )
+}
+
+type SectionProps = { readonly title: string; readonly ids: readonly string[]; readonly children: ReactNode }
+
+function Section({ title, ids, children }: SectionProps) {
+  const { t } = useTranslation()
+  return (
+    <section aria-label={title}>
+      <Group gap="xs" mb="xs" align="baseline">
+        <Title order={2}>{title}</Title>
+        {ids.length > 0 && (
+          <Text size="sm" c="dimmed">
+            {t('overview.count', { count: ids.length })}
+          </Text>
+        )}
+      </Group>
+      {ids.length > 0 ? <DeviceList label={title} ids={ids} /> : children}
+    </section>
+  )
+}
+
+const SHOWN: readonly Tone[] = ['critical', 'battery', 'silent', 'warning', 'special', 'waiting', 'notice', 'normal']
+
+function Tones({ tones }: { readonly tones: Readonly<Partial<Record<Tone, number>>> }) {
+  const { t } = useTranslation()
+  const shown = SHOWN.filter((tone) => tones[tone] !== undefined)
+  if (shown.length === 0) return null
+  return (
+    <Group gap="xs" role="group" aria-label={t('overview.summary')}>
+      {shown.map((tone) => (
+        <Status key={tone} tone={tone}>
+          {t(`tone.${tone}`, { count: tones[tone] ?? 0 })}
+        </Status>
+      ))}
+    </Group>
+  )
+}
+
+function Invitations() {
+  const { t } = useTranslation()
+  const shares = useQuery(sharesQuery('received')).data ?? []
+  const pending = shares.filter((share) => share.state === 'pending')
+  if (pending.length === 0) return null
+  return (
+    <section aria-label={t('overview.invitations')}>
+      <Title order={2} mb="xs">
+        {t('overview.invitations')}
+      </Title>
+      <Stack gap="xs">
+        {pending.map((share) => (
+          <Paper key={share.id} withBorder p="sm" bg="var(--surface)">
+            <Group justify="space-between">
+              <Text>
+                {t('overview.invites', {
+                  name: share.sharedBy.name,
+                  devices: sayList(share.devices.map((device) => device.name)),
+                })}
+              </Text>
+              <LinkButton to={paths.invitation} params={{ id: share.id }} variant="default" size="sm">
+                {t('overview.openInvitation')}
+              </LinkButton>
+            </Group>
+          </Paper>
+        ))}
+      </Stack>
+    </section>
+  )
+}

@@ -1,0 +1,100 @@
+// The frame of a signed-in console: navigation, and the live stream that runs as long as it stands.
+import { ActionIcon, Group, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { IconLayoutDashboard, IconMoon, IconShare, IconSun, IconUser } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { Link, Outlet } from '@tanstack/react-router'
+import { type ReactNode, useEffect } from 'react'
+import { useTranslation } from 'react-i18next'
+import { accountQuery } from '../data/account.ts'
+import { listDevices } from '../data/device.ts'
+import { useConnection, useLive } from '../data/live.ts'
+import { paths } from '../paths.ts'
+import { Frame } from '../ui/frame.tsx'
+
+export function Shell({ children }: { readonly children?: ReactNode }) {
+  const { t } = useTranslation()
+  useLiveStream()
+  return (
+    <Frame
+      name={t('app.name')}
+      navigation={t('app.navigation')}
+      skip={t('app.skip')}
+      links={
+        <>
+          <Link to={paths.overview} activeOptions={{ exact: true }}>
+            <IconLayoutDashboard size={20} aria-hidden />
+            {t('nav.overview')}
+          </Link>
+          <Link to={paths.sharing}>
+            <IconShare size={20} aria-hidden />
+            {t('nav.sharing')}
+          </Link>
+          <Link to={paths.account}>
+            <IconUser size={20} aria-hidden />
+            {t('nav.account')}
+          </Link>
+        </>
+      }
+      foot={<Foot />}
+    >
+      {children ?? <Outlet />}
+    </Frame>
+  )
+}
+
+function Foot() {
+  const { t } = useTranslation()
+  const account = useQuery(accountQuery).data
+  const scheme = useComputedColorScheme('light')
+  const { setColorScheme } = useMantineColorScheme()
+  const label = scheme === 'dark' ? t('look.toLight') : t('look.toDark')
+  return (
+    <Group justify="space-between" wrap="nowrap" px="xs">
+      <Text size="sm" c="dimmed" truncate>
+        {account?.name}
+      </Text>
+      <Tooltip label={label}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="lg"
+          aria-label={label}
+          onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}
+        >
+          {scheme === 'dark' ? <IconSun size={18} aria-hidden /> : <IconMoon size={18} aria-hidden />}
+        </ActionIcon>
+      </Tooltip>
+    </Group>
+  )
+}
+
+const POLL_MS = 15_000
+
+/** Live by the stream; where a proxy lets no WebSocket through, by asking again. */
+function useLiveStream(): void {
+  const { store, link } = useLive()
+  const { phase } = useConnection()
+  useEffect(() => {
+    link.start()
+    window.addEventListener('online', link.hurry)
+    document.addEventListener('visibilitychange', link.hurry)
+    return () => {
+      window.removeEventListener('online', link.hurry)
+      document.removeEventListener('visibilitychange', link.hurry)
+      link.stop()
+    }
+  }, [link])
+  const list = useQuery({
+    queryKey: ['devices'],
+    queryFn: async ({ signal }) => {
+      const devices = await listDevices(signal)
+      // The stream knows better what is there than a list that set out before its last word.
+      store.fill(devices, link.connection().phase !== 'live')
+      return devices.length
+    },
+    enabled: phase !== 'live',
+    refetchInterval: POLL_MS,
+    staleTime: 0,
+  })
+  void list
+}

@@ -1,0 +1,85 @@
+// A share in words: the sentence at the top of the form, periods, rights, and what a change did at the edges.
+import type { EdgeReport, ShareView } from '@ridethrough/protocol/http/share.ts'
+import { positionIn } from '@ridethrough/protocol/period.ts'
+import {
+  BUILT_IN_ROLES,
+  maskOf,
+  PRIVILEGE_TEXT,
+  type Privilege,
+  SHARE_ROLES,
+  type ShareRole,
+} from '@ridethrough/protocol/privilege.ts'
+import type { TFunction } from 'i18next'
+import type { z } from 'zod'
+import { sayList, sayTime } from './format.ts'
+
+export type Preset = ShareRole | 'custom'
+
+export type Draft = {
+  readonly email: string
+  readonly deviceNames: readonly string[]
+  readonly preset: Preset
+  readonly privileges: readonly Privilege[]
+  /** Milliseconds since 1970; `null` is "no bound". */
+  readonly from: number | null
+  readonly until: number | null
+}
+
+/** What fills the sentence `sentence.full`, whose parts are named after the fields that they open. */
+export function sentenceParts(draft: Draft, now: number, t: TFunction) {
+  return {
+    who: draft.email.trim() || t('sentence.nobody'),
+    rights: sayRights(draft, t),
+    devices: draft.deviceNames.length > 0 ? sayList(draft.deviceNames) : t('sentence.noDevices'),
+    start: draft.from === null ? t('sentence.startNow') : t('sentence.start', { time: sayTime(draft.from, now) }),
+    end: draft.until === null ? t('sentence.endNever') : t('sentence.end', { time: sayTime(draft.until, now) }),
+  }
+}
+
+function sayRights({ preset, privileges }: Draft, t: TFunction): string {
+  if (preset !== 'custom') return t(`sentence.rights.${preset}`)
+  if (privileges.length === 0) return t('sentence.noRights')
+  return t('sentence.of', { rights: sayList(privileges.map((privilege) => PRIVILEGE_TEXT[privilege])) })
+}
+
+/** The preset that gives exactly these privileges. */
+export function presetOf(privileges: readonly Privilege[]): Preset {
+  const mask = maskOf(privileges)
+  return SHARE_ROLES.find((role) => BUILT_IN_ROLES[role] === mask) ?? 'custom'
+}
+
+export function sayPeriod(share: Pick<ShareView, 'from' | 'until'>, now: number, t: TFunction): string {
+  const from = share.from === null ? null : Date.parse(share.from)
+  const until = share.until === null ? null : Date.parse(share.until)
+  // A start that is past says nothing any more.
+  const begins = from !== null && from > now ? sayTime(from, now) : null
+  if (until === null) return begins === null ? t('sharing.always') : t('sharing.since', { from: begins })
+  const ends = sayTime(until, now)
+  return begins === null ? t('sharing.until', { until: ends }) : t('sharing.between', { from: begins, until: ends })
+}
+
+/** An accepted share outside its period is not active, whatever its state says. */
+export function standingOf(share: ShareView, now: number): ShareView['state'] | 'upcoming' | 'over' {
+  if (share.state !== 'accepted') return share.state
+  const period = { from: parse(share.from), until: parse(share.until) }
+  const position = positionIn(period, now)
+  return position === 'before' ? 'upcoming' : position === 'after' ? 'over' : 'accepted'
+}
+
+/** "1 server confirmed in 12 ms; 2 live viewers were cut." */
+export function sayReport(report: z.infer<typeof EdgeReport>, t: TFunction): string {
+  const applied = report.edges.filter((edge) => edge.outcome === 'applied')
+  const fenced = report.edges.length - applied.length
+  const sum = (kind: 'viewers' | 'subscriptions' | 'connections') =>
+    report.edges.reduce((total, edge) => total + edge[kind], 0)
+  const kinds = (['viewers', 'subscriptions', 'connections'] as const).filter((kind) => sum(kind) > 0)
+  const cut = kinds.reduce((total, kind) => total + sum(kind), 0)
+  const what = sayList(kinds.map((kind) => t(`change.${kind}`, { count: sum(kind) })))
+  const confirmed = t('change.confirmed', { count: applied.length, ms: Math.max(1, Math.round(report.ms)) })
+  const cutting = cut === 0 ? t('change.nothingCut') : t(cut === 1 ? 'change.cutOne' : 'change.cut', { what })
+  return [`${confirmed}; ${cutting}.`, ...(fenced > 0 ? [t('change.fenced', { count: fenced })] : [])].join(' ')
+}
+
+function parse(instant: string | null): number | null {
+  return instant === null ? null : Date.parse(instant)
+}
