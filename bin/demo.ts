@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readClaimCodes } from '@ridethrough/agent/claim-codes.ts'
+import { type AgentConfig, parseConfig } from '@ridethrough/agent/config.ts'
 import { hashPassword } from '@ridethrough/api/password.ts'
 import { recordAccessChange } from '@ridethrough/db/access.ts'
 import { findAccountByAddress, insertPendingAccount, lockAddress, proveAddress } from '@ridethrough/db/query/account.ts'
-import { countDevices } from '@ridethrough/db/query/device.ts'
+import { countDevicesOfOthers } from '@ridethrough/db/query/installation.ts'
 import { acceptShare } from '@ridethrough/db/query/share.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { SessionAnswer } from '@ridethrough/protocol/http/account.ts'
@@ -44,7 +45,7 @@ export type Demo = { readonly lines: readonly string[]; stop(): Promise<void> }
 export async function startDemo({ db, addresses, dataDir, common }: DemoOptions): Promise<Demo | undefined> {
   const file = join(dataDir, 'demo.json')
   const before = await readDemoFile(file)
-  if ((await countDevices(db, { exceptAgent: before?.agentId })) > 0) return undefined
+  if ((await countDevicesOfOthers(db, before?.agentId)) > 0) return undefined
 
   const folder = join(dataDir, 'demo')
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -59,6 +60,8 @@ export async function startDemo({ db, addresses, dataDir, common }: DemoOptions)
   const configPath = join(folder, 'agent.yaml')
   const yaml = agentYaml({ mqttUrl: addresses.mqtt, stateDir: join(folder, 'agent'), interval: 2, units })
   await writeFile(configPath, yaml, { mode: 0o600 })
+  const { config } = parseConfig(yaml, folder)
+  if (!config) throw new Error('the configuration of the demonstration is not right')
   const agent = await Child.start('agent', { ...common, args: ['agent', '--config', configPath], env: {} })
 
   const accounts = before?.accounts ?? [newAccount('owner'), newAccount('recipient')]
@@ -66,7 +69,7 @@ export async function startDemo({ db, addresses, dataDir, common }: DemoOptions)
   // Written before it is used: a start that is cut short goes on with the same passwords.
   await writeFile(file, `${JSON.stringify(demo, null, 2)}\n`, { mode: 0o600 })
   await chmod(file, 0o600)
-  await seed(db, addresses.http, accounts, join(folder, 'agent'), units.length)
+  await seed(db, addresses.http, accounts, config)
   return {
     lines: [
       `Demo     ${units.length} simulated UPSs; pull a plug: curl -X POST -H 'content-type: application/json' -d '{"mains":false}' '${simulatorUrl}/ups/${encodeURIComponent(units[0]?.name ?? '')}'`,
@@ -106,7 +109,7 @@ async function seed(
   if (!owner || !recipient) return
   const asOwner = await signIn(http, owner)
   const asRecipient = await signIn(http, recipient)
-  const devices = await claimAll(asOwner, agentState, unitCount)
+  const devices = await claimAll(asOwner, agent)
   const granted = await asOwner('GET', '/shares?direction=granted', SharePage)
   const [first, second, third] = devices
   if (granted.items.length > 0 || !first || !second || !third) return
@@ -180,19 +183,20 @@ const CLAIM_PATIENCE_MS = 60_000
 const CLAIM_LOOK_MS = 300
 
 /** Claims what the agent shows codes for, as a person would: ids of the owner's devices, in the order of their names. */
-async function claimAll(asOwner: Caller, agentState: string, unitCount: number): Promise<string[]> {
+async function claimAll(asOwner: Caller, agent: AgentConfig): Promise<string[]> {
   const tried = new Map<string, Error>()
   const until = Date.now() + CLAIM_PATIENCE_MS
   for (;;) {
     const { items } = await asOwner('GET', '/devices?scope=mine', DevicePage)
-    if (items.length >= unitCount)
+    if (items.length >= agent.devices.length)
       return items.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((device) => device.id)
     if (Date.now() > until) {
       throw new Error('the simulated UPSs could not be claimed in time', { cause: [...tried.values()].at(-1) })
     }
     const have = new Set(items.map((device) => device.name))
     // A code counts once its hash has arrived with the agent's inventory; until then the API does not know it.
-    for (const { name, code } of readClaimCodes(agentState).filter((one) => !have.has(one.name))) {
+    for (const { name, code } of readClaimCodes(agent, Date.now())) {
+      if (code === null || have.has(name)) continue
       await asOwner('POST', '/devices/claim', z.unknown(), { code }).catch((error: Error) => tried.set(name, error))
     }
     await new Promise((resolve) => setTimeout(resolve, CLAIM_LOOK_MS))

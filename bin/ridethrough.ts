@@ -105,7 +105,7 @@ agent
   .action(async (_options: unknown, command: Command) => {
     const { config: path } = command.optsWithGlobals<{ config: string }>()
     const { formatClaimCodes, readClaimCodes } = await import('@ridethrough/agent/claim-codes.ts')
-    console.log(formatClaimCodes(readClaimCodes((await loadAgentConfig(path)).stateDir)))
+    console.log(formatClaimCodes(readClaimCodes(await loadAgentConfig(path), Date.now())))
   })
 
 program
