@@ -23,7 +23,12 @@ const Params = z.object({ name: z.string() })
 
 /** Builds the application; it does not listen. */
 export function createHttp(control: Control, log: Logger): FastifyInstance {
-  const app = Fastify({ logger: false, bodyLimit: 16_384 })
+  const app = Fastify({
+    logger: false,
+    bodyLimit: 16_384,
+    // A path that cannot be decoded never reaches the error handler.
+    frameworkErrors: (error, _request, reply) => sendProblem(reply as FastifyReply, faultOf(error), log),
+  })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.setErrorHandler<FastifyError>((error, _request, reply) => sendProblem(reply, faultOf(error), log))

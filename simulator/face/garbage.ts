@@ -25,7 +25,7 @@ const EVERY = 4
 export type Garbler = {
   /** Something else in place of a value; the OID stays, so that the answer still fits the question. */
   garble(oid: string): RawVarbind
-  /** One answer in four becomes bytes that no decoder accepts. */
+  /** One answer in four becomes bytes that are no message. */
   spoil(answer: Buffer): Buffer
 }
 
@@ -47,12 +47,12 @@ export function createGarbler(seed: number): Garbler {
     spoil: (answer) => {
       answers += 1
       if (answers % EVERY !== 0) return answer
-      // Cut off in the middle, or with a length that reaches past the end, or noise from the first byte on.
+      // Cut off in the middle, cut off in the header, or noise from the first byte on.
       const kind = draw(92, answers, 3)
-      if (kind === 0) return answer.subarray(0, Math.max(1, answer.length >> 1))
+      if (kind === 0) return answer.subarray(0, answer.length >> 1)
+      if (kind === 1) return answer.subarray(0, 3)
       const spoilt = Buffer.from(answer)
-      if (kind === 1) spoilt[1] = 0x7f
-      else for (let at = 0; at < spoilt.length; at += 1) spoilt[at] = draw(93, answers * 4096 + at, 256)
+      for (let at = 0; at < spoilt.length; at += 1) spoilt[at] = draw(93, answers * 4096 + at, 256)
       return spoilt
     },
   }
