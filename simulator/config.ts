@@ -57,7 +57,8 @@ export const UnitConfig = z.strictObject({
   load: z.number().min(0).max(150).default(30),
   charge: z.number().min(0).max(100).default(100),
   speed: z.number().positive().max(3600).default(1),
-  seed: z.int().min(0).max(0xffffffff).default(1),
+  /** What the wander of its values follows from; left out, it follows from the name. */
+  seed: z.int().min(0).max(0xffffffff).optional(),
   outletGroups: z
     .array(OutletGroup)
     .max(8)

@@ -120,6 +120,16 @@ test.each<
   expect(simulator.control.list()).toEqual(before)
 })
 
+test('a page from elsewhere may not control it, one of this machine may', async () => {
+  const json = { 'content-type': 'application/json' }
+  for (const origin of ['https://example.com', 'null', 'http://127.0.0.1.example.com']) {
+    const refused = await ask('/ups/Rack%204', { mains: false }, { ...json, origin })
+    expect(Problem.parse(await refused.json()).code).toBe('origin-refused')
+  }
+  expect(simulator.control.find('Rack 4')?.mains).toBe(true)
+  expect((await ask('/ups/Rack%204', {}, { ...json, origin: 'http://localhost:5173' })).status).toBe(200)
+})
+
 test('the application answers without listening', async () => {
   const app = createHttp(simulator.control, log)
   const list = await app.inject('/ups')

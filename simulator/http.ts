@@ -35,6 +35,7 @@ export function createHttp(control: Control, log: Logger): FastifyInstance {
   app.setNotFoundHandler((request, reply) =>
     sendProblem(reply, new Fault('not-found', `There is no ${request.method} ${request.url.split('?')[0]}`), log),
   )
+  app.addHook('onRequest', async (request) => refuseForeignPages(request.headers.origin))
   addRoutes(app.withTypeProvider<ZodTypeProvider>(), control)
   return app
 }
@@ -66,6 +67,15 @@ function get(control: Control, name: string): UnitItem {
   const item = control.find(name)
   if (!item) throw new Fault('not-found', `There is no UPS called "${name}"; GET /ups lists them`)
   return item
+}
+
+// A page from elsewhere, open in a browser on this machine, could reach the loopback too: it always sends its origin.
+function refuseForeignPages(origin: string | undefined): void {
+  if (origin === undefined) return
+  const host = URL.parse(origin)?.hostname
+  if (host !== '127.0.0.1' && host !== 'localhost' && host !== '[::1]') {
+    throw new Fault('origin-refused', 'Only pages of this machine may control the simulator')
+  }
 }
 
 // Fastify's own errors by their code; what is neither theirs nor ours is a surprise.

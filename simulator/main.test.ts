@@ -51,6 +51,18 @@ test('the clock moves the units, each at its own speed, until the stop', async (
   expect(ended).toBe(1)
 })
 
+test('units without a seed do not wander in step, and wander the same after a restart', async () => {
+  const volts: string[] = []
+  for (let start = 0; start < 2; start += 1) {
+    const simulator = await startSimulator({ units: [unit, { ...unit, name: 'Rack 5' }] }, log, stillClock(0))
+    simulator.advance(33)
+    volts.push(...simulator.control.list().map(({ inputVoltage, load }) => `${inputVoltage} ${load}`))
+    await simulator.stop()
+  }
+  expect(volts[0]).not.toBe(volts[1])
+  expect(volts.slice(0, 2)).toEqual(volts.slice(2))
+})
+
 test('real time passes by itself', async () => {
   const passed = await new Promise<number>((resolve) => {
     const stop = realClock.every(10, (seconds) => {

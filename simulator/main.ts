@@ -52,8 +52,8 @@ export async function startSimulator(input: SimulatorInput, log: Logger, clock: 
   try {
     for (const unitConfig of config.units) {
       const unit = createUnit({ ...unitOptions(unitConfig), startedAt: clock.now() })
-      const { snmp: access, port, seed, mib } = unitConfig
-      const face = await startSnmpFace(unit, { access, port, seed, objects: MIBS[mib] }, log)
+      const { snmp: access, port, mib } = unitConfig
+      const face = await startSnmpFace(unit, { access, port, seed: seedOf(unitConfig), objects: MIBS[mib] }, log)
       stops.push(face.stop)
       running.push({ unit, config: unitConfig, face })
     }
@@ -120,7 +120,8 @@ function unitOptions(config: UnitConfig) {
 }
 
 function specOf(config: UnitConfig): UpsSpec {
-  const { nominalWatts, nominalVolts, nominalHertz, batteryMinutes, batteryVolts, seed, mib } = config
+  const { nominalWatts, nominalVolts, nominalHertz, batteryMinutes, batteryVolts, mib } = config
+  const seed = seedOf(config)
   return {
     manufacturer: config.manufacturer ?? (mib === 'powernet' ? 'APC' : 'Ridethrough Simulator'),
     model: config.model ?? (mib === 'powernet' ? 'Smart-UPS (simulated)' : 'Line UPS (simulated)'),
@@ -135,6 +136,14 @@ function specOf(config: UnitConfig): UpsSpec {
     seed,
     groups: groupsOf(config),
   }
+}
+
+// FNV-1a: two units of one configuration should not wander in step.
+function seedOf({ seed, name }: UnitConfig): number {
+  if (seed !== undefined) return seed
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  return hash
 }
 
 function groupsOf({ outletGroups }: UnitConfig): GroupSpec[] {
