@@ -110,17 +110,31 @@ test.each<[what: string, text: string, expected: readonly [line: number, words: 
   ['a name used twice', GOOD + GOOD.slice(GOOD.indexOf('  - name')), [[9, 'stands on line 4 already']]],
   ['an unknown driver', edit('    snmp:', '    driver: apc\n    snmp:'), [[5, 'write one of auto, powernet, ups-mib']]],
   ['a key twice', edit('version: 2c', 'host: 192.0.2.11\n      version: 2c'), [[7, 'stands twice']]],
-  ['a tab', edit('      host', '\thost'), [[6, '']]],
+  [
+    'a tab',
+    edit('      host', '\thost'),
+    [
+      [6, 'use spaces'],
+      [7, 'YAML'],
+    ],
+  ],
   ['an empty file', '', [[1, 'the file is missing: write the sections']]],
   ['a text', 'hello', [[1, 'the file is "hello"']]],
-  ['a bracket left open', edit('public', '[public'), [[9, 'not valid YAML']]],
+  [
+    'a bracket left open',
+    edit('public', '[public'),
+    [
+      [8, 'community is not usable'],
+      [9, 'the indentation'],
+    ],
+  ],
 ])('%s is named with its line and its fix', (_, text, expected) => {
   const { mistakes } = parseConfig(text, '/')
   for (const [index, [line, words]] of expected.entries()) {
     expect(mistakes?.[index]?.line).toBe(line)
     expect(mistakes?.[index]?.message).toContain(words)
   }
-  if (!expected.some(([, words]) => words === '')) expect(mistakes).toHaveLength(expected.length)
+  expect(mistakes).toHaveLength(expected.length)
 })
 
 test('many mistakes are told at once, in the order of the file', () => {

@@ -78,7 +78,8 @@ function readState(driver: SnmpDriver, values: Values, active: readonly number[]
   const state: State = { words: [], alarms: [] }
   const [first, ...rest] = driver.status
   const source = values.get(first.oid)
-  if (source !== undefined && !isListed(first, source)) return `the status object ${first.oid} reads ${shown(source)}`
+  if (source === undefined) return `the status object ${first.oid} has no value`
+  if (!isListed(first, source)) return `the status object ${first.oid} reads ${shown(source)}`
   for (const row of [first, ...rest.filter((one) => !one.fallback)]) addStatus(row, values, state)
   for (const number of active) {
     const known = driver.alarms?.known[number]
@@ -104,7 +105,8 @@ function isListed(row: StatusRow, value: SnmpValue): boolean {
 function addStatus(row: StatusRow, values: Values, state: State): void {
   const value = values.get(row.oid)
   if (value === undefined) return
-  state.words.push(...(row.words[Number(value)] ?? row.otherwise ?? []))
+  const isCount = Number.isInteger(Number(value)) && Number(value) >= 0
+  state.words.push(...(row.words[Number(value)] ?? (isCount ? row.otherwise : undefined) ?? []))
   const alarm = row.alarms?.[Number(value)]
   if (alarm) state.alarms.push(alarm)
 }

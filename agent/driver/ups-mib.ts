@@ -67,7 +67,7 @@ export const upsMib: SnmpDriver = {
     ['output.frequency', [`${R}.4.2.0`, positive(tenths)]],
     ['output.phases', [`${R}.4.3.0`, whole]],
     ['input.bypass.frequency', [`${R}.5.1.0`, positive(tenths)]],
-    ['input.bypass.phases', [`${R}.5.2.0`, positive(whole)]],
+    ['input.bypass.phases', [`${R}.5.2.0`, unless([0], positive(whole))]],
     ['ups.test.result', [`${R}.7.3.0`, oneOf(TEST_RESULT)]],
     // Idle is -1 by the MIB, 0 on some cards: neither is a countdown.
     ['ups.timer.shutdown', [`${R}.8.2.0`, unless([0], positive(whole))]],

@@ -1,4 +1,5 @@
 // One SNMP peer: asks for objects and columns, and says plainly when it gets no answer or nonsense. Knows no devices.
+import { createSocket, type Socket, type SocketType } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import snmp, { type Session, type Varbind } from 'net-snmp'
 import { decodeVarbind, type SnmpValue } from './varbind.ts'
@@ -61,10 +62,14 @@ export class SnmpSession implements SnmpReader {
   readonly #target: SnmpTarget
   #garbled = 0
   #isStopped = false
+  #abandon: (error: Error) => void = () => {}
 
   constructor(target: SnmpTarget) {
     this.#target = target
-    this.#session = openSession(target)
+    // A packet that makes net-snmp throw may have been taken for the answer already: nobody would wait for another.
+    this.#session = openSession(target, () => {
+      this.#abandon(new SnmpError('nonsense', `${target.host} port ${target.port} answers with malformed packets`))
+    })
     // net-snmp reports a packet that it cannot decode here, and goes on waiting for a good one.
     this.#session.on('error', () => {
       this.#garbled += 1
@@ -121,7 +126,11 @@ export class SnmpSession implements SnmpReader {
   #ask<T>(send: (done: (error: Error | null, result?: T) => void) => void): Promise<T> {
     const garbledBefore = this.#garbled
     return new Promise((resolve, reject) => {
-      if (this.#isStopped) return reject(new SnmpError('no-answer', 'the session is closed'))
+      this.#abandon = reject
+      if (this.#isStopped) {
+        reject(new SnmpError('no-answer', 'the session is closed'))
+        return
+      }
       send((error, result) => {
         if (error) reject(this.#failureOf(error, this.#garbled > garbledBefore))
         else resolve(result as T)
@@ -167,7 +176,7 @@ function keepAsked(oids: readonly string[], varbinds: readonly Varbind[], values
   }
 }
 
-function openSession(target: SnmpTarget): Session {
+function openSession(target: SnmpTarget, onThrow: () => void): Session {
   const { access } = target
   const options = {
     port: target.port,
@@ -176,12 +185,35 @@ function openSession(target: SnmpTarget): Session {
     transport: isIPv6(target.host) ? ('udp6' as const) : ('udp4' as const),
     // A card whose table runs backwards would be walked for ever.
     backwardsGetNexts: false,
+    dgramModule: guardedDgram(onThrow),
   }
   if (access.version === '3') {
     return snmp.createV3Session(target.host, toUser(access.user), { ...options, version: snmp.Version3 })
   }
   const version = access.version === '1' ? snmp.Version1 : snmp.Version2c
   return snmp.createSession(target.host, access.community, { ...options, version })
+}
+
+/** Some malformed packets make net-snmp throw out of its socket's handler, which would end the process. */
+function guardedDgram(onThrow: () => void) {
+  return {
+    createSocket(type: SocketType): Socket {
+      const socket = createSocket(type)
+      const on = socket.on.bind(socket)
+      const guard =
+        (listener: (...args: unknown[]) => void) =>
+        (...args: unknown[]) => {
+          try {
+            listener(...args)
+          } catch {
+            onThrow()
+          }
+        }
+      socket.on = ((event: string, listener: (...args: unknown[]) => void) =>
+        on(event, event === 'message' ? guard(listener) : listener)) as typeof socket.on
+      return socket
+    },
+  }
 }
 
 function toUser({ user, level, authProtocol, authKey, privProtocol, privKey }: SnmpUser) {
