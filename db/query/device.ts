@@ -147,6 +147,11 @@ export async function deleteDevice(tx: Db, id: string): Promise<void> {
   await tx.deleteFrom('device').where('id', '=', id).execute()
 }
 
+/** Throws when the database does not answer. */
+export async function ping(db: Db): Promise<void> {
+  await sql`select 1`.execute(db)
+}
+
 function devices(db: Db) {
   return db
     .selectFrom('device')

@@ -1,0 +1,55 @@
+// Changes of access as the API makes them, and refusals in words.
+import { type AccessChange, recordAccessChange, waitForEdges } from '@ridethrough/db/access.ts'
+import { loadFactsOfAccounts } from '@ridethrough/db/query/facts.ts'
+import type { Db } from '@ridethrough/db/schema.ts'
+import { Fault } from '@ridethrough/protocol/fault.ts'
+import type { EdgeReport } from '@ridethrough/protocol/http/share.ts'
+import { decide, FULL_SCOPE, grantsOn, privilegesAt } from '@ridethrough/protocol/policy.ts'
+import { NO_PRIVILEGES, PRIVILEGE_TEXT, type Privilege } from '@ridethrough/protocol/privilege.ts'
+import type { ApiContext } from './context.ts'
+
+/**
+ * Makes a change and resolves only when no edge serves anything under the rights before it. A Fault that is returned
+ * (not thrown) lets what `make` wrote stand, such as a counted try, and is thrown after the commit.
+ */
+export async function changeAccess<T>(
+  { db, listener, clock, metrics }: ApiContext,
+  make: (tx: Db) => Promise<{ readonly result: T; readonly change: AccessChange } | Fault>,
+): Promise<{ readonly result: T; readonly access: EdgeReport }> {
+  const made = await db.transaction().execute(async (tx) => {
+    const outcome = await make(tx)
+    if (outcome instanceof Fault) return outcome
+    return { result: outcome.result, version: await recordAccessChange(tx, outcome.change) }
+  })
+  if (made instanceof Fault) throw made
+  const access = await waitForEdges(db, listener, made.version, clock)
+  metrics.accessChange.observe(access.ms / 1000)
+  return { result: made.result, access }
+}
+
+/** Why this account may not do that. To somebody who sees nothing of the device, it is not there. */
+export async function refusal(
+  db: Db,
+  accountId: string,
+  privilege: Privilege,
+  deviceId: string,
+  now: number,
+): Promise<Fault> {
+  const { devices, facts } = await loadFactsOfAccounts(db, [accountId])
+  const device = devices.find((one) => one.id === deviceId)
+  const subject = { accountId, scope: FULL_SCOPE }
+  if (!device || privilegesAt(grantsOn(subject, device, facts), now) === NO_PRIVILEGES) return noDevice()
+  const decision = decide(subject, privilege, device, facts, now)
+  if (!decision.allow && decision.why === 'plan') {
+    return new Fault(
+      'plan-too-low',
+      `The device is on ${device.plan}: to ${PRIVILEGE_TEXT[privilege]} takes a higher plan`,
+    )
+  }
+  return new Fault('right-missing', `You may see this device, but not ${PRIVILEGE_TEXT[privilege]}: ask its owner`)
+}
+
+/** The same for "not yours" and "not there". */
+export function noDevice(): Fault {
+  return new Fault('not-found', 'There is no such device, or it is not shared with you')
+}

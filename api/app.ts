@@ -1,0 +1,101 @@
+// Builds the HTTP application; listening is main.ts's business.
+import compress from '@fastify/compress'
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { ApiContext } from './context.ts'
+import { authenticateRequests } from './plugin/auth.ts'
+import { serveConsole } from './plugin/console.ts'
+import { describeApi } from './plugin/openapi.ts'
+import { answerProblems, PROBLEM_RESPONSE } from './plugin/problem.ts'
+import { secureHeaders } from './plugin/security.ts'
+import { acceptSockets } from './plugin/socket.ts'
+import { accessRoutes } from './route/access.ts'
+import { accountRoutes } from './route/account.ts'
+import { claimRoutes } from './route/claim.ts'
+import { deviceRoutes } from './route/device.ts'
+import { historyRoutes } from './route/history.ts'
+import { limitRate } from './route/limit.ts'
+import { liveRoutes } from './route/live.ts'
+import { mailboxRoutes } from './route/mailbox.ts'
+import { operationRoutes } from './route/operations.ts'
+import { sessionRoutes } from './route/session.ts'
+import { shareRoutes } from './route/share.ts'
+
+/** 64 KiB: the largest body is a share of a hundred devices. */
+const BODY_LIMIT = 64 * 1024
+
+/** Wherever these stand in what is logged, they are blackened. `code` only in bodies: elsewhere it names an error. */
+const SECRETS = ['authorization', 'cookie', 'set-cookie', 'password', 'token']
+const REDACT = [
+  ...SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
+  'body.code',
+  '*.body.code',
+]
+
+export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
+  const { settings, metrics } = context
+  const app: FastifyInstance = fastify({
+    loggerInstance: context.log.child({}, { redact: { paths: REDACT, censor: '[redacted]' } }) as FastifyBaseLogger,
+    trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 30_000,
+    routerOptions: { maxParamLength: 200 },
+    return503OnClosing: false,
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  acceptEmptyJson(app)
+  answerProblems(app)
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    metrics.requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+  })
+  await secureHeaders(app, { isHttps: settings.publicUrl().startsWith('https:') })
+  await app.register(compress, { global: true, encodings: ['br', 'gzip'] })
+  await acceptSockets(app)
+  await describeApi(app)
+  await app.register(async (own) => ownRoutes(own, context))
+  await serveConsole(app, settings.webDist)
+  return app
+}
+
+/** Everything that is ours: each route says who may call it, and may answer with a problem. */
+async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<void> {
+  app.addHook('onRoute', (route) => {
+    const response = (route.schema?.response ?? {}) as Record<string, unknown>
+    route.schema = { ...route.schema, response: { ...response, default: PROBLEM_RESPONSE } }
+    // Compressing takes turns of the event loop after the last look at the rights; such answers go as they are.
+    if (route.config?.needs === 'rights') route.compress = false
+  })
+  await authenticateRequests(app, context)
+  await app.register(operationRoutes, { context })
+  if (!context.settings.hasMailServer) await app.register(mailboxRoutes, { context })
+  await app.register(
+    async (api) => {
+      await limitRate(api)
+      for (const routes of [
+        accountRoutes,
+        sessionRoutes,
+        claimRoutes,
+        deviceRoutes,
+        historyRoutes,
+        accessRoutes,
+        shareRoutes,
+        liveRoutes,
+      ]) {
+        await api.register(routes, { context })
+      }
+    },
+    { prefix: '/api/v1' },
+  )
+}
+
+/** Clients that always say `application/json` send an empty body where none is wanted: that is no mistake. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parse(request, body as string, done)
+  })
+}

@@ -1,0 +1,58 @@
+// What the API reads from its environment, checked once.
+import { PLANS } from '@ridethrough/protocol/plan.ts'
+import { z } from 'zod'
+
+const Environment = z.object({
+  DATABASE_URL: z.string().min(1, 'name the PostgreSQL database'),
+  HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  /** Where browsers reach us: links in mails, cookies and the origin check follow it. Without it, the bound address. */
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** smtp:// or smtps://; without it mails stay in the database and are shown at /dev/mailbox. */
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  MAIL_FROM: z.string().min(3).default('Ridethrough <ridethrough@localhost>'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  /** Folder of the built console; without it only the API is served. */
+  WEB_DIST: z.string().optional(),
+  /** Addresses or networks of the proxies in front, separated by commas: only they are believed about the client's address. */
+  TRUST_PROXY: z.string().optional(),
+  /** Plan of a newly claimed device. */
+  DEFAULT_PLAN: z.enum(PLANS).default('advanced'),
+})
+
+export type ApiConfig = {
+  readonly databaseUrl: string
+  readonly httpPort: number
+  readonly host: string
+  readonly publicUrl: string | undefined
+  readonly smtpUrl: string | undefined
+  readonly mailFrom: string
+  readonly logLevel: string
+  readonly webDist: string | undefined
+  readonly trustProxy: readonly string[]
+  readonly defaultPlan: (typeof PLANS)[number]
+}
+
+/** Throws an Error that names every wrong variable in words. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): ApiConfig {
+  // `SMTP_URL=` in a file of settings means "none".
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const result = Environment.safeParse(given)
+  if (!result.success) {
+    const mistakes = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new Error(`The environment is not right:\n  ${mistakes.join('\n  ')}`)
+  }
+  const env = result.data
+  return {
+    databaseUrl: env.DATABASE_URL,
+    httpPort: env.HTTP_PORT,
+    host: env.HOST,
+    publicUrl: env.PUBLIC_URL?.replace(/\/+$/, ''),
+    smtpUrl: env.SMTP_URL,
+    mailFrom: env.MAIL_FROM,
+    logLevel: env.LOG_LEVEL,
+    webDist: env.WEB_DIST,
+    trustProxy: env.TRUST_PROXY?.split(',').map((one) => one.trim()) ?? [],
+    defaultPlan: env.DEFAULT_PLAN,
+  }
+}

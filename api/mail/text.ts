@@ -1,0 +1,59 @@
+// The words of the mails, by key. i18next fills the braces; escaping is the template's business.
+import { createInstance, type TFunction } from 'i18next'
+
+const en = {
+  greeting: 'Hello {{name}},',
+  greetingPlain: 'Hello,',
+  footer: 'Ridethrough · {{publicUrl}}',
+  verify: {
+    subject: 'Confirm your address',
+    lead: 'somebody, we hope you, signed up at Ridethrough as {{name}} with this address. This code confirms it:',
+    validity: 'It holds until {{until}} and for one use.',
+    ignore:
+      'If it was not you, do nothing: without the code nothing happens. If you get several of these mails, use only the code that you asked for yourself.',
+    action: 'Open Ridethrough',
+  },
+  registered: {
+    subject: 'You already have an account',
+    lead: 'somebody, we hope you, signed up at Ridethrough with this address. It has an account already, so nothing was changed: just sign in.',
+    ignore: 'If it was not you, do nothing.',
+    action: 'Sign in',
+  },
+  invitation: {
+    subject_one: '{{sharer}} shares a device with you',
+    subject_other: '{{sharer}} shares {{count}} devices with you',
+    lead_one: '{{sharer}} ({{sharerEmail}}) wants to share this device with you:',
+    lead_other: '{{sharer}} ({{sharerEmail}}) wants to share these devices with you:',
+    may: 'You may {{privileges}}.',
+    from: 'It begins at {{from}}.',
+    until: 'It ends at {{until}}.',
+    code: 'To accept, open the invitation and give this confirmation code:',
+    validity: 'The code holds until {{until}}.',
+    account: 'There you sign in, or sign up with this very address ({{email}}) if you have no account yet.',
+    ignore: 'If you do not know the sender, do nothing, or decline.',
+    action: 'Open the invitation',
+  },
+  accepted: {
+    subject: '{{recipient}} accepted what you shared',
+    lead: '{{recipient}} accepted your invitation and sees from now on:',
+    action: 'See who has access',
+  },
+  revoked: {
+    subject: '{{sharer}} ended a share with you',
+    lead: '{{sharer}} no longer shares with you:',
+    action: 'See what is shared with you',
+  },
+} as const
+
+/** A translator for the mails; its languages are all here, so that no file is read at run time. */
+export async function createMailTexts(): Promise<TFunction> {
+  const instance = createInstance()
+  await instance.init({
+    lng: 'en',
+    fallbackLng: 'en',
+    resources: { en: { translation: en } },
+    // The text part must not be escaped; the HTML part is, by the template.
+    interpolation: { escapeValue: false },
+  })
+  return instance.t
+}

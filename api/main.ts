@@ -1,0 +1,127 @@
+// The API as a process part: everything it needs is opened here and closed here.
+
+import type { AddressInfo } from 'node:net'
+import { systemClock } from '@ridethrough/db/clock.ts'
+import { Edge } from '@ridethrough/db/edge.ts'
+import { Listener } from '@ridethrough/db/listen.ts'
+import { migrate } from '@ridethrough/db/migrate.ts'
+import { openDb } from '@ridethrough/db/pool.ts'
+import type { Logger } from 'pino'
+import { buildApp } from './app.ts'
+import type { ApiConfig } from './config.ts'
+import { type ApiContext, createThrottles } from './context.ts'
+import { createEdgeHooks } from './edge-hooks.ts'
+import { startJobs } from './job/worker.ts'
+import { LiveHub } from './live/hub.ts'
+import { createMailWriter } from './mail/template.ts'
+import { createMailTexts } from './mail/text.ts'
+import { createMetrics } from './metrics.ts'
+import { createPasswords } from './password.ts'
+import { Reads } from './reads.ts'
+
+export type RunningApi = {
+  /** Where it listens, without a slash at the end. */
+  readonly httpUrl: string
+  /** Lets requests in flight end; repeats are harmless. */
+  stop(): Promise<void>
+}
+
+export async function startApi(config: ApiConfig, log: Logger): Promise<RunningApi> {
+  const closers: (() => Promise<void> | void)[] = []
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= closeAll(closers)
+    return stopping
+  }
+  try {
+    const httpUrl = await open(config, log, (close) => closers.unshift(close))
+    log.info({ url: httpUrl }, 'the API listens')
+    return { httpUrl, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** `later` takes what has to be closed, the last opened first. */
+async function open(
+  config: ApiConfig,
+  log: Logger,
+  later: (close: () => Promise<void> | void) => void,
+): Promise<string> {
+  const clock = systemClock
+  const db = openDb(config.databaseUrl, log)
+  later(() => db.destroy())
+  await migrate(db, config.databaseUrl)
+  const listener = await Listener.start(config.databaseUrl, log)
+  later(() => listener.stop())
+
+  const metrics = createMetrics()
+  const reads = new Reads()
+  // Assigned once the edge has started; before that nobody is served.
+  let isServing = () => false
+  const hub = new LiveHub({ db, clock, log, metrics, isServing: () => isServing() })
+  const edge = await Edge.start({
+    db,
+    listener,
+    kind: 'api',
+    hooks: createEdgeHooks({ hub, reads, metrics }),
+    clock,
+    log,
+  })
+  isServing = () => edge.isServing()
+  later(() => edge.stop())
+  later(() => reads.stop())
+  const jobs = await startJobs({ ...config, db, clock, log, metrics })
+  later(() => jobs.stop())
+
+  let publicUrl = config.publicUrl
+  const settings = {
+    publicUrl: () => publicUrl ?? boundUrl(config.host, config.httpPort),
+    hasMailServer: config.smtpUrl !== undefined,
+    defaultPlan: config.defaultPlan,
+    webDist: config.webDist,
+    trustProxy: config.trustProxy,
+  }
+  const mails = createMailWriter(await createMailTexts(), settings.publicUrl)
+  const passwords = createPasswords()
+  const context: ApiContext = {
+    ...{ db, listener, edge, clock, log, settings, passwords, mails, reads, hub, metrics },
+    throttles: createThrottles(),
+  }
+  const app = await buildApp(context)
+  later(() => app.close())
+  for (const off of followStates(context)) later(off)
+  hub.start()
+  later(() => hub.stop())
+  await app.listen({ host: config.host, port: config.httpPort })
+  const httpUrl = boundUrl(config.host, (app.server.address() as AddressInfo).port)
+  publicUrl ??= httpUrl
+  return httpUrl
+}
+
+function followStates({ listener, hub }: ApiContext): (() => void)[] {
+  return [
+    listener.on('device_state', (payload) => hub.refresh(payload.split(','))),
+    listener.on('agent_state', (agentId) => hub.refreshAgent(agentId)),
+    // What was said while nobody listened is lost: everything that is watched is read again.
+    listener.onUp(() => hub.refreshAll()),
+  ]
+}
+
+function boundUrl(host: string, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+}
+
+async function closeAll(closers: readonly (() => Promise<void> | void)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const close of closers) {
+    try {
+      await close()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'the API did not stop cleanly')
+}

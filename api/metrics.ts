@@ -1,0 +1,49 @@
+// What the API counts, in a registry of its own.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'ridethrough_http_request_seconds',
+      help: 'Time from the request to the end of the answer',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers,
+    }),
+    viewers: new Gauge({ name: 'ridethrough_live_viewers', help: 'Open live connections', registers }),
+    frames: new Counter({ name: 'ridethrough_live_frames_total', help: 'Frames sent to viewers', registers }),
+    dropped: new Counter({
+      name: 'ridethrough_live_frames_dropped_total',
+      help: 'Frames not sent because the viewer was slow; its newest state follows later',
+      registers,
+    }),
+    slowViewers: new Counter({
+      name: 'ridethrough_live_viewers_cut_total',
+      help: 'Viewers cut off because they did not read',
+      registers,
+    }),
+    mails: new Counter({
+      name: 'ridethrough_mails_total',
+      help: 'Mails by outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    accessChange: new Histogram({
+      name: 'ridethrough_access_change_seconds',
+      help: 'Time until every edge had applied a change of access',
+      buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers,
+    }),
+    serving: new Gauge({
+      name: 'ridethrough_edge_serving',
+      help: '1 while this process may serve rights, 0 while it cannot confirm them',
+      registers,
+    }),
+  }
+}

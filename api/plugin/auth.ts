@@ -1,0 +1,136 @@
+// Who asks: the session behind a cookie or a bearer token, and whether the request came from our own pages.
+import cookie from '@fastify/cookie'
+import type { Principal } from '@ridethrough/db/edge.ts'
+import { findSessionByToken } from '@ridethrough/db/query/session.ts'
+import { Fault } from '@ridethrough/protocol/fault.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { ApiContext } from '../context.ts'
+
+/**
+ * `nobody`: open to all. `session`: somebody signed in. `rights`: the same, and the compiled rights of the session are
+ * at hand as `request.principal`; the answer counts as a read that a change of access waits for.
+ */
+export type Needs = 'nobody' | 'session' | 'rights'
+
+export type Viewer = { readonly accountId: string; readonly sessionId: string; readonly expiresAt: Date }
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    needs?: Needs
+  }
+  interface FastifyRequest {
+    viewer: Viewer | null
+    principal: Principal | null
+  }
+}
+
+const UNSAFE = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
+
+/** To be called on the scope that holds our own routes, before they are registered. */
+export async function authenticateRequests(app: FastifyInstance, context: ApiContext): Promise<void> {
+  await app.register(cookie)
+  app.decorateRequest('viewer', null)
+  app.decorateRequest('principal', null)
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (!config?.needs)
+      throw new Error(`the route ${String(method)} ${url} does not say who may call it (config.needs)`)
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    const needs = request.routeOptions.config.needs
+    const token = bearerOf(request) ?? request.cookies[cookieName(context)]
+    const isByCookie = bearerOf(request) === undefined
+    checkOrigin(request, context, isByCookie && token !== undefined)
+    if (needs === 'nobody' || needs === undefined) return
+    const session =
+      token === undefined ? undefined : await findSessionByToken(context.db, token, new Date(context.clock.now()))
+    if (!session) throw new Fault('session-missing', 'Sign in first: there is no session, or it has ended')
+    request.viewer = session
+    if (needs === 'rights') request.principal = await openRead(context, session, reply)
+  })
+  // The last look before the answer is written: what follows is one turn of the event loop.
+  app.addHook('preSerialization', async (request, reply, payload) => {
+    if (!request.principal || reply.statusCode >= 400) return payload
+    if (!context.reads.mayAnswer(reply) || !context.edge.isServing()) throw notServing()
+    return payload
+  })
+}
+
+/** For routes whose `needs` is not `nobody`. */
+export function viewerOf(request: FastifyRequest): Viewer {
+  if (!request.viewer) throw new Error(`${request.routeOptions.url ?? 'a route'} needs nobody, but asks who it is`)
+  return request.viewer
+}
+
+/** For routes whose `needs` is `rights`. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (!request.principal) throw new Error(`${request.routeOptions.url ?? 'a route'} did not ask for rights`)
+  return request.principal
+}
+
+export function setSessionCookie(reply: FastifyReply, context: ApiContext, token: string, expires: Date): void {
+  reply.setCookie(cookieName(context), token, { ...cookieOptions(context), expires })
+}
+
+export function clearSessionCookie(reply: FastifyReply, context: ApiContext): void {
+  reply.clearCookie(cookieName(context), cookieOptions(context))
+}
+
+/** A WebSocket is opened by GET, but any page may try it with our cookie: the same check as for a change. */
+export function checkSocketOrigin(request: FastifyRequest, context: ApiContext): void {
+  if (bearerOf(request) !== undefined) return
+  if (!isOwnOrigin(request, context)) throw foreignOrigin()
+}
+
+function cookieName(context: ApiContext): string {
+  return isSecure(context) ? '__Host-rt' : 'rt'
+}
+
+function cookieOptions(context: ApiContext) {
+  return { path: '/', httpOnly: true, sameSite: 'lax', secure: isSecure(context) } as const
+}
+
+function isSecure({ settings }: ApiContext): boolean {
+  return settings.publicUrl().startsWith('https:')
+}
+
+function bearerOf({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
+}
+
+async function openRead(context: ApiContext, session: Viewer, reply: FastifyReply): Promise<Principal> {
+  const { edge, reads } = context
+  if (!edge.isServing()) throw notServing()
+  const principal = await edge.open('person', session.accountId, session.sessionId)
+  if (!principal) throw new Fault('session-missing', 'The session has ended: sign in again')
+  reads.begin(edge, principal, reply)
+  return principal
+}
+
+/** R72: rather nothing than rights that others may have confirmed to be over. */
+function notServing(): Fault {
+  return new Fault('store-unavailable', 'This server cannot confirm rights at the moment: try again in a few seconds')
+}
+
+/**
+ * A page of somebody else can make a browser send our cookie along. What changes something must therefore show by
+ * headers that no page can forge that it comes from ours; programs with bearer tokens send no cookie and are exempt.
+ */
+function checkOrigin(request: FastifyRequest, context: ApiContext, isByCookie: boolean): void {
+  if (!UNSAFE.has(request.method) || bearerOf(request) !== undefined) return
+  const saysNothing = request.headers.origin === undefined && request.headers['sec-fetch-site'] === undefined
+  // Without a cookie nothing of value is sent, but signing somebody in from elsewhere must not work either.
+  if (saysNothing && !isByCookie) return
+  if (!isOwnOrigin(request, context)) throw foreignOrigin()
+}
+
+function isOwnOrigin({ headers, host }: FastifyRequest, { settings }: ApiContext): boolean {
+  const { origin } = headers
+  if (origin === undefined) return headers['sec-fetch-site'] === 'same-origin'
+  const url = URL.parse(origin)
+  if (!url) return false
+  return url.origin === new URL(settings.publicUrl()).origin || url.host === host
+}
+
+function foreignOrigin(): Fault {
+  return new Fault('origin-refused', 'The request did not come from a page of this server')
+}

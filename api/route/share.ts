@@ -1,0 +1,164 @@
+// Shares: offered by one side, accepted by the other, ended by either.
+import { listGrantedShares, listReceivedShares } from '@ridethrough/db/query/share.ts'
+import { IdParams, UuidParam } from '@ridethrough/protocol/http/common.ts'
+import {
+  NewShare,
+  ShareChangeAnswer,
+  ShareCode,
+  SharePage,
+  ShareQuery,
+  ShareView,
+} from '@ridethrough/protocol/http/share.ts'
+import { devicesWith } from '@ridethrough/protocol/rights.ts'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import type { ApiContext } from '../context.ts'
+import { principalOf, viewerOf } from '../plugin/auth.ts'
+import {
+  acceptInvitation,
+  declineInvitation,
+  endWholeShare,
+  getShare,
+  offerShare,
+  removeDeviceFromShare,
+  resendInvitation,
+  type ShareChange,
+} from '../sharing.ts'
+import { shareView } from '../view.ts'
+
+const DeviceOfShareParams = z.object({ id: UuidParam, deviceId: UuidParam })
+
+export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
+  const answer = async (change: Promise<ShareChange>): Promise<ShareChangeAnswer> => {
+    const { result, access } = await change
+    return { share: shareView(result, context.clock.now()), access }
+  }
+
+  app.post(
+    '/shares',
+    {
+      config: { needs: 'session' },
+      schema: {
+        tags: ['shares'],
+        summary: 'Share devices with the person behind an e-mail address',
+        description:
+          'A confirmation code is mailed to the address; whoever has no account yet finds the share after signing up.',
+        body: NewShare,
+        response: { 201: ShareChangeAnswer },
+      },
+    },
+    async (request, reply) => {
+      const made = await answer(offerShare(context, viewerOf(request).accountId, request.body))
+      return reply.code(201).send(made)
+    },
+  )
+
+  app.get(
+    '/shares',
+    {
+      config: { needs: 'rights' },
+      schema: {
+        tags: ['shares'],
+        summary: 'Shares that are not over: granted to others, or received',
+        querystring: ShareQuery,
+        response: { 200: SharePage },
+      },
+    },
+    async (request) => {
+      const { id, rights } = principalOf(request)
+      const now = context.clock.now()
+      const shares =
+        request.query.direction === 'received'
+          ? await listReceivedShares(context.db, id)
+          : await listGrantedShares(context.db, id, devicesWith(rights, 'share', now))
+      return { items: shares.map((share) => shareView(share, now)), next: null }
+    },
+  )
+
+  app.get(
+    '/shares/:id',
+    {
+      config: { needs: 'rights' },
+      schema: { tags: ['shares'], summary: 'One share', params: IdParams, response: { 200: ShareView } },
+    },
+    async (request) => {
+      const share = await getShare(context, viewerOf(request).accountId, request.params.id)
+      return shareView(share, context.clock.now())
+    },
+  )
+
+  app.delete(
+    '/shares/:id',
+    {
+      config: { needs: 'session' },
+      schema: {
+        tags: ['shares'],
+        summary: 'End a share: revoked by the owner, or left by the recipient',
+        description: 'Answered only when no server gives anything more under it.',
+        params: IdParams,
+        response: { 200: ShareChangeAnswer },
+      },
+    },
+    (request) => answer(endWholeShare(context, viewerOf(request).accountId, request.params.id)),
+  )
+
+  app.post(
+    '/shares/:id/accept',
+    {
+      config: { needs: 'session' },
+      schema: {
+        tags: ['shares'],
+        summary: 'Accept an invitation with its confirmation code',
+        params: IdParams,
+        body: ShareCode,
+        response: { 200: ShareChangeAnswer },
+      },
+    },
+    (request) => answer(acceptInvitation(context, viewerOf(request).accountId, request.params.id, request.body.code)),
+  )
+
+  app.post(
+    '/shares/:id/decline',
+    {
+      config: { needs: 'session' },
+      schema: {
+        tags: ['shares'],
+        summary: 'Decline an invitation',
+        params: IdParams,
+        response: { 200: ShareChangeAnswer },
+      },
+    },
+    (request) => answer(declineInvitation(context, viewerOf(request).accountId, request.params.id)),
+  )
+
+  app.post(
+    '/shares/:id/resend',
+    {
+      config: { needs: 'session' },
+      schema: {
+        tags: ['shares'],
+        summary: 'Send the invitation again, with a new code; the old one is void',
+        params: IdParams,
+        response: { 200: ShareChangeAnswer },
+      },
+    },
+    (request) => answer(resendInvitation(context, viewerOf(request).accountId, request.params.id)),
+  )
+
+  app.delete(
+    '/shares/:id/devices/:deviceId',
+    {
+      config: { needs: 'session' },
+      schema: {
+        tags: ['shares'],
+        summary: 'Take one device out of a share; with the last one it ends',
+        params: DeviceOfShareParams,
+        response: { 200: ShareChangeAnswer },
+      },
+    },
+    (request) => {
+      const { id, deviceId } = request.params
+      return answer(removeDeviceFromShare(context, viewerOf(request).accountId, id, deviceId))
+    },
+  )
+}

@@ -1,0 +1,112 @@
+// Signing up and proving an address. To the outside, an address with an account looks like one without.
+import { recordAccessChange, waitForEdges } from '@ridethrough/db/access.ts'
+import {
+  type Account,
+  findAccount,
+  findAccountByAddress,
+  insertPendingAccount,
+  listPendingAccounts,
+  lockAddress,
+  proveAddress,
+} from '@ridethrough/db/query/account.ts'
+import { countWrongEmailCode, findEmailCode, insertEmailCode, useEmailCode } from '@ridethrough/db/query/email-code.ts'
+import { insertSession } from '@ridethrough/db/query/session.ts'
+import { bindWaitingShares } from '@ridethrough/db/query/share.ts'
+import type { Db } from '@ridethrough/db/schema.ts'
+import { Fault } from '@ridethrough/protocol/fault.ts'
+import type { NewAccount } from '@ridethrough/protocol/http/account.ts'
+import { foldAddress } from '@ridethrough/protocol/http/common.ts'
+import { BUILT_IN_ROLES } from '@ridethrough/protocol/privilege.ts'
+import { ADDRESS_CODE, CODE_TRIES, hashCode, mintCode } from './code.ts'
+import type { ApiContext } from './context.ts'
+import { postMail } from './mail/post.ts'
+
+export const SESSION_MS = 30 * 24 * 3_600_000
+
+/** Where a session is made from. */
+export type Place = { readonly address: string; readonly userAgent: string }
+
+export type SignedIn = { readonly token: string; readonly expiresAt: Date; readonly account: Account }
+
+/** Mails a code to a new address, and to one that has an account the word that it has one. */
+export async function signUp(context: ApiContext, { email, password, name }: NewAccount): Promise<void> {
+  const folded = foldAddress(email)
+  const now = context.clock.now()
+  context.throttles.addressMail.take(folded, now)
+  // Hashed in either case: it is what takes the time.
+  const passwordHash = await context.passwords.hash(password)
+  await context.db.transaction().execute(async (tx) => {
+    await lockAddress(tx, folded)
+    const known = await findAccountByAddress(tx, folded)
+    if (known) return postMail(context, tx, context.mails.registered(known))
+    const memberPrivileges = BUILT_IN_ROLES.operator
+    const pending = await insertPendingAccount(
+      tx,
+      { email, folded, name, passwordHash, memberPrivileges },
+      new Date(now),
+    )
+    if (!pending) {
+      context.log.info('too many sign-ups wait for one address: no further mail was sent')
+      return
+    }
+    await mailCode(context, tx, { id: pending.id, email, name })
+  })
+}
+
+/** A new code for the newest sign-up that waits for this address, if there is one. */
+export async function resendCode(context: ApiContext, email: string): Promise<void> {
+  const folded = foldAddress(email)
+  context.throttles.addressMail.take(folded, context.clock.now())
+  await context.db.transaction().execute(async (tx) => {
+    await lockAddress(tx, folded)
+    const [pending] = await listPendingAccounts(tx, folded)
+    if (pending) return mailCode(context, tx, pending)
+    const known = await findAccountByAddress(tx, folded)
+    if (known) await postMail(context, tx, context.mails.registered(known))
+  })
+  context.throttles.addressCode.forget(folded)
+}
+
+/** Proves the address and signs in. Only who has the right code learns that it was used or is too old. */
+export async function verifyAddress(context: ApiContext, email: string, code: string, place: Place): Promise<SignedIn> {
+  const { db, clock, throttles } = context
+  const folded = foldAddress(email)
+  const now = clock.now()
+  throttles.addressCode.take(folded, now)
+  const outcome = await db.transaction().execute(async (tx) => {
+    await lockAddress(tx, folded)
+    const found = await findEmailCode(tx, folded, hashCode(code))
+    if (!found) {
+      await countWrongEmailCode(tx, folded)
+      return new Fault('code-wrong', 'The code is wrong: compare it with the newest mail, or ask for another one')
+    }
+    if (found.usedAt) return new Fault('code-used', 'The code was used already: just sign in')
+    if (found.tries >= CODE_TRIES) return new Fault('too-many-tries', 'Too many wrong codes: ask for another one')
+    if (found.expiresAt.getTime() <= now) return new Fault('code-expired', 'The code is too old: ask for another one')
+    await useEmailCode(tx, found.id, new Date(now))
+    await proveAddress(tx, found.accountId, folded, new Date(now))
+    const signedIn = await startSession(context, tx, found.accountId, place)
+    const devices = await bindWaitingShares(tx, folded, found.accountId)
+    const change = { accounts: [found.accountId], devices, what: 'waiting shares found their account' }
+    return { signedIn, version: devices.length > 0 ? await recordAccessChange(tx, change) : undefined }
+  })
+  if (outcome instanceof Fault) throw outcome
+  throttles.addressCode.forget(folded)
+  if (outcome.version !== undefined) await waitForEdges(db, context.listener, outcome.version, clock)
+  return outcome.signedIn
+}
+
+export async function startSession(context: ApiContext, db: Db, accountId: string, place: Place): Promise<SignedIn> {
+  const account = await findAccount(db, accountId)
+  if (!account) throw new Error('the account that signs in is not there')
+  const expiresAt = new Date(context.clock.now() + SESSION_MS)
+  const { token } = await insertSession(db, { accountId, expiresAt, ...place })
+  return { token, expiresAt, account }
+}
+
+async function mailCode(context: ApiContext, tx: Db, to: { id: string; email: string; name: string }): Promise<void> {
+  const code = mintCode(ADDRESS_CODE)
+  const expiresAt = new Date(context.clock.now() + ADDRESS_CODE.lifetimeMs)
+  await insertEmailCode(tx, to.id, code.hash, expiresAt)
+  await postMail(context, tx, context.mails.verify(to, code.text, expiresAt))
+}
