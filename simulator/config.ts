@@ -108,18 +108,27 @@ export async function readConfig(path: string): Promise<SimulatorConfig> {
 const Environment = z.object({
   SIMULATOR_CONFIG: z.string().min(1).optional(),
   SIMULATOR_PORT: z.coerce.number().pipe(Port).optional(),
+  SIMULATOR_SNMP_PORTS: z
+    .string()
+    .transform((text) => text.split(',').map(Number))
+    .pipe(z.array(Port))
+    .optional(),
 })
 
-/** From `SIMULATOR_CONFIG` (a JSON file; without it the demonstration's units) and `SIMULATOR_PORT`. */
+/**
+ * From `SIMULATOR_CONFIG` (a JSON file; without it the demonstration's units), `SIMULATOR_PORT`, and
+ * `SIMULATOR_SNMP_PORTS` (ports of the units in their order, with commas): what a restart needs to be found again.
+ */
 export async function configFromEnvironment(env: NodeJS.ProcessEnv = process.env): Promise<SimulatorConfig> {
   const parsed = Environment.safeParse(env)
   if (!parsed.success) {
     const fields = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }))
     throw new Fault('input-invalid', fields.map(({ path, message }) => `${path}: ${message}`).join('; '), { fields })
   }
-  const { SIMULATOR_CONFIG: path, SIMULATOR_PORT: port } = parsed.data
+  const { SIMULATOR_CONFIG: path, SIMULATOR_PORT: port, SIMULATOR_SNMP_PORTS: ports = [] } = parsed.data
   const config = path === undefined ? parseConfig({ units: demoUnits }) : await readConfig(path)
-  return port === undefined ? config : { ...config, port }
+  const units = config.units.map((unit, index) => ({ ...unit, port: ports[index] ?? unit.port }))
+  return { ...config, units, port: port ?? config.port }
 }
 
 /** The demonstration: four UPSs of two kinds, on all three versions of SNMP. Loopback only, so the keys are no secrets. */

@@ -154,6 +154,11 @@ test('the environment names a file and a port; without a file it is the demonstr
       units: [{ name: 'Rack 4' }],
     })
     expect((await configFromEnvironment({ SIMULATOR_CONFIG: path, SIMULATOR_PORT: '0' })).port).toBe(0)
+    const placed = await configFromEnvironment({ SIMULATOR_SNMP_PORTS: '50161,50162' })
+    expect(placed.units.map(({ port }) => port)).toEqual([50161, 50162, 0, 0])
+    await expect(configFromEnvironment({ SIMULATOR_SNMP_PORTS: '50161,x' })).rejects.toMatchObject({
+      code: 'input-invalid',
+    })
     expect((await configFromEnvironment({})).units).toHaveLength(demoUnits.length)
     await expect(configFromEnvironment({ SIMULATOR_PORT: 'many' })).rejects.toMatchObject({ code: 'input-invalid' })
     writeFileSync(path, '{ "units": [')

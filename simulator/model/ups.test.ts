@@ -56,10 +56,10 @@ function orSame(state: UpsState, outcome: UpsState | string): UpsState {
   return typeof outcome === 'string' ? state : outcome
 }
 
-function live(
-  moments: readonly { inputs: Inputs; seconds: number; doing: (state: UpsState) => UpsState }[],
-): UpsState[] {
-  let state = createUps(spec, normal)
+type Moment = { inputs: Inputs; seconds: number; doing: (state: UpsState) => UpsState }
+
+function live(moments: readonly Moment[], of = spec): UpsState[] {
+  let state = createUps(of, normal)
   return moments.map(({ inputs, seconds, doing }) => {
     state = step(doing(state), seconds, inputs)
     return state
@@ -84,20 +84,33 @@ test('whatever happens, the charge stays between 0 and 100 and every reading is 
 
 test('step(a + b) is step(a), then step(b)', () => {
   const span = fc.double({ min: 0, max: 90, noNaN: true })
+  // An hour of battery: a second more or less on it, at a cut between two steps, is next to nothing.
+  const patient: UpsSpec = { ...spec, batteryMinutes: 60 }
   fc.assert(
-    fc.property(fc.array(arbMoment, { maxLength: 5 }), arbMoment, span, span, (moments, { inputs, doing }, a, b) => {
-      const state = doing(live(moments).at(-1) ?? createUps(spec, normal))
+    fc.property(fc.array(arbMoment, { maxLength: 3 }), arbMoment, span, span, (moments, { inputs, doing }, a, b) => {
+      const state = doing(live(moments, patient).at(-1) ?? createUps(patient, normal))
       const once = step(state, a + b, inputs)
       const twice = step(step(state, a, inputs), b, inputs)
+      // The very moment at which the battery is empty may fall on either side of the end.
+      fc.pre(Math.min(once.charge, twice.charge) > 1)
       expect(twice.at).toBeCloseTo(once.at, 5)
-      // A source change is seen at the next cut, so one more cut may move it by less than a second.
-      expect(Math.abs(twice.charge - once.charge)).toBeLessThan(1.5)
-      expect(Math.abs(twice.temperature - once.temperature)).toBeLessThan(0.1)
-      expect(twice.output.on).toBe(once.output.on)
+      expect(Math.abs(twice.charge - once.charge)).toBeLessThan(0.3)
+      expect(Math.abs(twice.temperature - once.temperature)).toBeLessThan(0.05)
+      expect(Math.abs(twice.batteryVolts - once.batteryVolts)).toBeLessThan(0.5)
+      expect(Math.abs((twice.output.startIn ?? -1) - (once.output.startIn ?? -1))).toBeLessThan(1.01)
       expect(twice.groups.map((group) => group.on)).toEqual(once.groups.map((group) => group.on))
+      expect(twice.test?.result).toBe(once.test?.result)
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   )
+})
+
+test('what follows a countdown follows inside one long step too', () => {
+  const one = step(shutDown(createUps(spec, normal), 7, { kind: 'mains' }), 60, normal)
+  expect(one.output).toMatchObject({ on: true, shutdownIn: null, startIn: null })
+  const half = step(shutDown(createUps(spec, normal), 7.3, { kind: 'mains' }), 12.5, normal)
+  expect(half.output.on).toBe(false)
+  expect(half.output.startIn).toBeCloseTo(4.8, 6)
 })
 
 test('more load never leaves more runtime, and twice the load takes less than half of it', () => {
@@ -110,6 +123,7 @@ test('more load never leaves more runtime, and twice the load takes less than ha
     }),
   )
   expect(runtime(spec, 100, 900, false)).toBeCloseTo(360, 6)
+  expect(runtime(spec, 100, 900, true)).toBeLessThan(180)
   expect(runtime(spec, 100, 450, false)).toBeGreaterThan(2 * 360 * 1.05)
 })
 
