@@ -1,0 +1,114 @@
+// Is this packet fit to be parsed by anybody? Looks at each packet's bytes before the broker's engine sees them.
+import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '@ridethrough/protocol/topic.ts'
+import { type Frame, PACKET, refusingSuback, textAt } from './frame.ts'
+
+/** Remaining length [MQTT-2.2.3] that is let in, in bytes. */
+export const MAX_PACKET_BYTES = { beforeConnack: 16 * 1024, afterConnack: 256 * 1024 } as const
+export const MAX_FILTERS_PER_SUBSCRIBE = 8
+const MAX_FILTERS_PER_UNSUBSCRIBE = 50
+
+export type PacketFault =
+  | 'flags-malformed'
+  | 'type-unexpected'
+  | 'packet-malformed'
+  | 'qos-2'
+  | 'topic-malformed'
+  | 'too-many-filters'
+
+/** `pass` on to the engine (bytes may have been corrected in place), `answer` here and go on, or `close`. */
+export type Verdict =
+  | { readonly do: 'pass' }
+  | { readonly do: 'answer'; readonly bytes: Buffer; readonly reason: PacketFault }
+  | { readonly do: 'close'; readonly reason: PacketFault }
+
+const PASS: Verdict = { do: 'pass' }
+
+/** Judges a packet of a client that is connected. */
+export function inspect(frame: Frame): Verdict {
+  switch (frame.type) {
+    case PACKET.publish:
+      return inspectPublish(frame)
+    case PACKET.subscribe:
+      return frame.flags === 2 ? inspectSubscribe(frame) : close('flags-malformed')
+    case PACKET.unsubscribe:
+      return frame.flags === 2 ? inspectUnsubscribe(frame) : close('flags-malformed')
+    case PACKET.puback:
+      return frame.flags === 0 ? exactly(frame, 2) : close('flags-malformed')
+    case PACKET.pingreq:
+    case PACKET.disconnect:
+      return frame.flags === 0 ? exactly(frame, 0) : close('flags-malformed')
+    default:
+      // A second CONNECT, what only servers send, and QoS 2's packets, which nobody here ever has to answer.
+      return close('type-unexpected')
+  }
+}
+
+function inspectPublish(frame: Frame): Verdict {
+  const qos = (frame.flags >> 1) & 3
+  const isRepeat = (frame.flags & 8) !== 0
+  if (qos === 3 || (qos === 0 && isRepeat)) return close('flags-malformed')
+  if (qos === 2) return close('qos-2')
+  const topic = textAt(frame.bytes, frame.body)
+  if (!topic) return close('packet-malformed')
+  if (!isTopicName(topic.text)) return close('topic-malformed')
+  return qos === 0 || packetIdAt(frame, topic.end) > 0 ? PASS : close('packet-malformed')
+}
+
+function inspectSubscribe(frame: Frame): Verdict {
+  const { bytes, body } = frame
+  const id = packetIdAt(frame, body)
+  if (id === 0) return close('packet-malformed')
+  let count = 0
+  let at = body + 2
+  while (at < bytes.length) {
+    const filter = textAt(bytes, at)
+    const qos = filter && bytes[filter.end]
+    if (!filter || qos === undefined || qos > 2) return close('packet-malformed')
+    // Granted is what the engine reads here, so the lowering must happen before it reads.
+    if (qos === 2) bytes[filter.end] = 1
+    count += 1
+    at = filter.end + 1
+  }
+  if (count === 0) return close('packet-malformed')
+  if (count > MAX_FILTERS_PER_UNSUBSCRIBE) return close('too-many-filters')
+  if (count > MAX_FILTERS_PER_SUBSCRIBE) {
+    return { do: 'answer', bytes: refusingSuback(id, count), reason: 'too-many-filters' }
+  }
+  return PASS
+}
+
+function inspectUnsubscribe(frame: Frame): Verdict {
+  const { bytes, body } = frame
+  if (packetIdAt(frame, body) === 0) return close('packet-malformed')
+  let count = 0
+  let at = body + 2
+  while (at < bytes.length) {
+    const filter = textAt(bytes, at)
+    if (!filter) return close('packet-malformed')
+    count += 1
+    at = filter.end
+  }
+  if (count === 0) return close('packet-malformed')
+  return count > MAX_FILTERS_PER_UNSUBSCRIBE ? close('too-many-filters') : PASS
+}
+
+/** Levels of letters, digits and `_.-` only: no wildcard, no `$`, none empty. */
+const TOPIC_NAME = /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/
+
+export function isTopicName(text: string): boolean {
+  if (text.length > MAX_TOPIC_BYTES || !TOPIC_NAME.test(text)) return false
+  return text.split('/').length <= MAX_TOPIC_LEVELS
+}
+
+/** 0, which is no packet identifier [MQTT-2.3.1-1], when there is none. */
+function packetIdAt(frame: Frame, at: number): number {
+  return at + 2 <= frame.bytes.length ? frame.bytes.readUInt16BE(at) : 0
+}
+
+function exactly(frame: Frame, length: number): Verdict {
+  return frame.bytes.length - frame.body === length ? PASS : close('packet-malformed')
+}
+
+function close(reason: PacketFault): Verdict {
+  return { do: 'close', reason }
+}

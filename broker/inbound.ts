@@ -1,0 +1,146 @@
+// What clients publish: judged, then given to whom it concerns. Nothing that a client sends is ever handed on as it came.
+import type { Clock } from '@ridethrough/db/clock.ts'
+import { AgentStatus, Inventory } from '@ridethrough/protocol/message/agent.ts'
+import { Backlog, Sample } from '@ridethrough/protocol/message/telemetry.ts'
+import type { Logger } from 'pino'
+import type { z } from 'zod'
+import type { Agents } from './agents.ts'
+import { decidePublish, type Published } from './authorize.ts'
+import type { Delivery } from './deliver.ts'
+import type { Ingest } from './ingest.ts'
+import type { Metrics } from './metrics.ts'
+import { type Session, takeAllowance } from './sessions.ts'
+
+export type InboundOptions = {
+  readonly ingest: Ingest
+  readonly agents: Agents
+  readonly delivery: Delivery
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+}
+
+export const PUBLISHES_PER_SECOND = 100
+/** The last instant that has a four-digit year: beyond it, dates have no form that everybody reads. */
+const LAST_INSTANT = Date.UTC(9999, 11, 31)
+
+/** Acknowledged without an argument; a reason ends the connection, since MQTT 3.1.1 knows no refusal of a publish. */
+export type Settle = (reason?: string) => void
+
+type Message = Published & { readonly payload: Buffer }
+
+export class Inbound {
+  readonly #options: InboundOptions
+
+  constructor(options: InboundOptions) {
+    this.#options = options
+  }
+
+  /** `settle` is called exactly once, after what the message brought is stored. */
+  receive(session: Session, message: Message, settle: Settle): void {
+    const { clock, metrics } = this.#options
+    const isPerson = session.principal.kind === 'person'
+    if (isPerson && !takeAllowance(session, PUBLISHES_PER_SECOND, clock.monotonic())) {
+      this.#refusePerson(
+        session,
+        message,
+        'too-many-tries',
+        `At most ${PUBLISHES_PER_SECOND} messages a second are taken.`,
+      )
+      settle()
+      return
+    }
+    const decision = decidePublish(session, message, clock.now())
+    const counted: Settle = (reason) => {
+      metrics.publishes.inc({ outcome: reason === undefined ? decision.do : 'ended' })
+      if (reason !== undefined) this.#logEnd(session, message, reason)
+      settle(reason)
+    }
+    switch (decision.do) {
+      case 'refuse':
+        this.#refusePerson(session, message, decision.code, decision.message)
+        counted()
+        break
+      case 'foreign':
+        counted(decision.reason)
+        break
+      case 'forget':
+      case 'replies':
+        counted()
+        break
+      case 'status':
+        this.#status(session, message, counted)
+        break
+      case 'inventory':
+        this.#inventory(session, message, counted)
+        break
+      case 'state':
+        this.#state(decision.deviceId, message, counted)
+        break
+      case 'backlog':
+        this.#backlog(decision.deviceId, message, counted)
+    }
+  }
+
+  #state(deviceId: string, { payload }: Message, settle: Settle): void {
+    const sample = parse(Sample, payload)
+    if (typeof sample === 'string') settle(sample)
+    else if (sample.at > LAST_INSTANT) settle('payload-malformed: at')
+    else this.#options.ingest.add({ deviceId, samples: [sample], payload }, settle)
+  }
+
+  #backlog(deviceId: string, { payload }: Message, settle: Settle): void {
+    const backlog = parse(Backlog, payload)
+    if (typeof backlog === 'string') settle(backlog)
+    else if (backlog.samples.some(({ at }) => at > LAST_INSTANT)) settle('payload-malformed: samples')
+    else this.#options.ingest.add({ deviceId, samples: backlog.samples, payload: undefined }, settle)
+  }
+
+  #status(session: Session, { payload }: Message, settle: Settle): void {
+    const status = parse(AgentStatus, payload)
+    if (typeof status === 'string') settle(status)
+    else void this.#options.agents.reportStatus(session.principal.id, status).then(() => settle())
+  }
+
+  #inventory(session: Session, { payload }: Message, settle: Settle): void {
+    const inventory = parse(Inventory, payload)
+    if (typeof inventory === 'string') {
+      settle(inventory)
+      return
+    }
+    this.#options.agents.reportInventory(session, inventory).then(
+      (isTaken) => settle(isTaken ? undefined : 'claim-code-taken'),
+      (error: unknown) => {
+        this.#options.log.warn({ err: error, agent: session.principal.id }, 'an inventory could not be stored')
+        settle('store-unavailable')
+      },
+    )
+  }
+
+  #refusePerson(session: Session, { topic }: Message, code: string, message: string): void {
+    this.#options.metrics.packetsRefused.inc({ reason: code })
+    this.#options.delivery.refuse(session, { topic, code, message })
+  }
+
+  #logEnd({ principal, connection }: Session, { topic }: Message, reason: string): void {
+    const who = principal.kind === 'agent' ? { agent: principal.id } : { account: principal.id }
+    this.#options.log.warn(
+      { ...who, address: connection.address, topic, reason },
+      'a connection was ended for what it published',
+    )
+  }
+}
+
+/** The message, or why it is none; the reason names the first field at fault and never holds what was sent. */
+function parse<T>(schema: z.ZodType<T>, payload: Buffer): T | string {
+  let json: unknown
+  try {
+    json = JSON.parse(payload.toString('utf8'))
+  } catch (error) {
+    if (error instanceof SyntaxError) return 'payload-malformed: not JSON'
+    throw error
+  }
+  const result = schema.safeParse(json)
+  if (result.success) return result.data
+  return `payload-malformed: ${result.error.issues[0]?.path.join('.') ?? ''}`
+}

@@ -1,0 +1,138 @@
+// Puts the broker together, starts it, stops it.
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type Clock, systemClock } from '@ridethrough/db/clock.ts'
+import { Edge } from '@ridethrough/db/edge.ts'
+import { Listener } from '@ridethrough/db/listen.ts'
+import { checkServer, openDb } from '@ridethrough/db/pool.ts'
+import { markAllAgentsOffline } from '@ridethrough/db/query/agent.ts'
+import { deviceTopic } from '@ridethrough/protocol/topic.ts'
+import type { AedesPublishPacket } from 'aedes'
+import type { Logger } from 'pino'
+import { Agents } from './agents.ts'
+import { Authenticator } from './authenticate.ts'
+import { Broker } from './broker.ts'
+import type { BrokerConfig } from './config.ts'
+import { Delivery } from './deliver.ts'
+import { Emitter } from './emitter.ts'
+import { Ingest, type IngestOptions } from './ingest.ts'
+import { createMetrics, serveMetrics } from './metrics.ts'
+import { RetainedStates } from './retained.ts'
+import { edgeHooks } from './revoke.ts'
+import { Sessions } from './sessions.ts'
+
+export type RunningBroker = {
+  readonly mqttUrl: string
+  readonly metricsUrl: string
+  /** Idempotent. Agents that were connected are marked as gone, what is waiting is stored. */
+  stop(): Promise<void>
+}
+
+/** Resolves when clients are let in. The database must be migrated. */
+export async function startBroker(
+  config: BrokerConfig,
+  log: Logger,
+  clock: Clock = systemClock,
+): Promise<RunningBroker> {
+  const cleanups: (() => Promise<void>)[] = []
+  // the last started is the first stopped
+  const stopAll = async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  }
+  try {
+    const urls = await start(config, log, clock, (cleanup) => cleanups.push(cleanup))
+    let stopping: Promise<void> | undefined
+    return {
+      ...urls,
+      stop: () => {
+        stopping ??= stopAll()
+        return stopping
+      },
+    }
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+}
+
+async function start(
+  config: BrokerConfig,
+  log: Logger,
+  clock: Clock,
+  onStop: (cleanup: () => Promise<void>) => void,
+): Promise<{ mqttUrl: string; metricsUrl: string }> {
+  const db = openDb(config.databaseUrl, log)
+  onStop(() => db.destroy())
+  await checkServer(db)
+  await markAllAgentsOffline(db)
+  const listener = await Listener.start(config.databaseUrl, log)
+  onStop(() => listener.stop())
+
+  const metrics = createMetrics()
+  const sessions = new Sessions()
+  const emitter = new Emitter<AedesPublishPacket>({
+    onError: (error, topic) => log.error({ err: error, topic }, 'a delivery failed'),
+  })
+  let edge: Edge | undefined
+  const isServing = () => edge?.isServing() ?? false
+  const delivery = new Delivery({ emitter, sessions, isServing, clock, metrics })
+  const retained = await RetainedStates.start(db, listener, log)
+  onStop(() => retained.stop())
+  const agents = new Agents({ db, clock, log, delivery })
+  onStop(() => agents.stop())
+  const onStored = handOn(retained, delivery)
+  const ingest = new Ingest({ db, clock, log, metrics, patienceMs: config.storePatienceMs, onStored })
+  onStop(() => ingest.stop())
+
+  let broker: Broker | undefined
+  const hooks = edgeHooks({
+    sessions,
+    agents,
+    clock,
+    log,
+    metrics,
+    unsubscribe: (session, filter) => broker?.unsubscribe(session, filter),
+  })
+  edge = await Edge.start({ db, listener, kind: 'broker', hooks, clock, log })
+  onStop(() => edge.stop())
+  const authenticator = new Authenticator({ db, edge, clock, log, metrics })
+  const parts = { edge, sessions, emitter, delivery, authenticator, agents, ingest, retained, clock, log, metrics }
+  broker = await Broker.start(parts)
+  onStop(() => broker.stop())
+
+  const server = createServer((socket) => broker.accept(socket))
+  server.maxConnections = config.maxConnections
+  onStop(() => closed(server))
+  const port = await listening(server, config.mqttPort, config.host)
+  const web = await serveMetrics(metrics, { host: config.metricsHost, port: config.metricsPort, isReady: isServing })
+  onStop(() => web.stop())
+  log.info({ host: config.host, port, devices: retained.size }, 'the broker lets clients in')
+  return { mqttUrl: `mqtt://${config.host}:${port}`, metricsUrl: web.url }
+}
+
+/** What has just been stored becomes the state that is kept, and goes to the viewers: old samples do neither. */
+function handOn(retained: RetainedStates, delivery: Delivery): IngestOptions['onStored'] {
+  return (entries, advances) => {
+    const moved = new Set(advances.map(({ deviceId }) => deviceId))
+    for (const { deviceId, isFirst } of advances) if (isFirst) retained.forget(deviceId)
+    for (const { deviceId, samples, payload } of entries) {
+      const newest = samples.reduce((a, b) => (b.seq > a.seq ? b : a))
+      if (!moved.has(deviceId)) continue
+      const bytes = payload ?? Buffer.from(JSON.stringify(newest))
+      if (retained.put(deviceId, newest.seq, bytes)) delivery.fanOut(deviceTopic(deviceId, 'state'), bytes)
+    }
+  }
+}
+
+function listening(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()))
+}

@@ -1,0 +1,101 @@
+// Who is connected: sockets by client id, by principal, by kind. The engine's own list misses a quick reconnect.
+import type { Principal } from '@ridethrough/db/edge.ts'
+import { matches } from '@ridethrough/protocol/topic.ts'
+import type { Client } from 'aedes'
+import type { Connection } from './connection.ts'
+import type { QoS } from './frame.ts'
+
+export type Session = {
+  /** Client id within the principal: no two principals can meet in one, so nobody can take over somebody else's. */
+  readonly key: string
+  readonly principal: Principal
+  readonly connection: Connection
+  readonly client: Client
+  readonly subscriptions: Map<string, QoS>
+  /** Persons: devices visible, agents: devices registered, when its rights were last looked at. What is missing now must go. */
+  devices: ReadonlySet<string>
+  /** Registered until lately: an agent's samples that were under way are acknowledged and dropped. */
+  readonly formerDevices: Set<string>
+  /** Counter of the last message handed to it: overlapping filters deliver once. */
+  lastDelivered: number
+  nextPacketId: number
+  /** Publishing allowance (tokens) and when it was last filled, on the monotonic clock. */
+  allowance: number
+  allowanceAt: number
+}
+
+export class Sessions {
+  readonly #byKey = new Map<string, Session>()
+  readonly #byClient = new WeakMap<object, Session>()
+  readonly #byPrincipal = new Map<Principal, Set<Session>>()
+
+  /** The session that had this key, which the caller must end. */
+  add(session: Session): Session | undefined {
+    const before = this.#byKey.get(session.key)
+    this.#byKey.set(session.key, session)
+    this.#byClient.set(session.client, session)
+    const ofPrincipal = this.#byPrincipal.get(session.principal)
+    if (ofPrincipal) ofPrincipal.add(session)
+    else this.#byPrincipal.set(session.principal, new Set([session]))
+    return before
+  }
+
+  remove(session: Session): void {
+    if (this.isCurrent(session)) this.#byKey.delete(session.key)
+    const ofPrincipal = this.#byPrincipal.get(session.principal)
+    ofPrincipal?.delete(session)
+    if (ofPrincipal?.size === 0) this.#byPrincipal.delete(session.principal)
+  }
+
+  /** Of a client that has signed in and not been given up since. */
+  of(client: object | null | undefined): Session | undefined {
+    const session = client ? this.#byClient.get(client) : undefined
+    return session && !session.connection.destroyed && this.isCurrent(session) ? session : undefined
+  }
+
+  isCurrent(session: Session): boolean {
+    return this.#byKey.get(session.key) === session
+  }
+
+  ofPrincipal(principal: Principal): readonly Session[] {
+    return [...(this.#byPrincipal.get(principal) ?? [])]
+  }
+
+  all(): readonly Session[] {
+    return [...this.#byKey.values()]
+  }
+
+  persons(): readonly Session[] {
+    return this.all().filter(({ principal }) => principal.kind === 'person')
+  }
+}
+
+/** One connection per agent: whoever comes last with its token is it. */
+export function keyOf(principal: Principal, clientId: string): string {
+  return principal.kind === 'agent' ? `agent:${principal.id}` : `person:${principal.id}:${clientId}`
+}
+
+/** The highest QoS among the filters that the topic falls under [MQTT-3.3.5-1]; `undefined` when there is none. */
+export function qosFor(session: Session, topic: string): QoS | undefined {
+  let found: QoS | undefined
+  for (const [filter, qos] of session.subscriptions) {
+    if (found !== 1 && (found === undefined || qos > found) && matches(filter, topic)) found = qos
+  }
+  return found
+}
+
+export function takePacketId(session: Session): number {
+  const id = session.nextPacketId
+  session.nextPacketId = id >= 65_535 ? 1 : id + 1
+  return id
+}
+
+/** False when this publish is one too many for the second. */
+export function takeAllowance(session: Session, perSecond: number, monotonicMs: number): boolean {
+  const gained = ((monotonicMs - session.allowanceAt) / 1000) * perSecond
+  session.allowance = Math.min(perSecond, session.allowance + gained)
+  session.allowanceAt = monotonicMs
+  if (session.allowance < 1) return false
+  session.allowance -= 1
+  return true
+}
