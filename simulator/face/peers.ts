@@ -2,20 +2,20 @@
 import { execFile } from 'node:child_process'
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import type { SnmpAccess } from '../config.ts'
 
 export type Ran = { readonly code: number; readonly out: string; readonly error: string }
 export type Target = { readonly address: string; readonly snmp: SnmpAccess }
 
+const PLACES = ['/usr/bin', '/usr/sbin', '/usr/local/bin']
+
 /** Absolute path of a program. Throws one line that names the Debian package when it is not installed. */
 export function findPeer(program: string, debianPackage: string): string {
-  const places = program.startsWith('/') ? [''] : (process.env.PATH ?? '').split(delimiter)
-  for (const place of [...places, '/usr/bin']) {
-    const path = place === '' ? program : join(place, program)
-    if (isExecutable(path)) return path
-  }
-  throw new Error(`${program} is not installed: apt-get install ${debianPackage}`)
+  const paths = program.startsWith('/') ? [program] : PLACES.map((place) => join(place, program))
+  const found = paths.find(isExecutable)
+  if (!found) throw new Error(`${program} is not installed: apt-get install ${debianPackage}`)
+  return found
 }
 
 /** A folder of its own for a peer's configuration and state; `remove` takes it away. */
@@ -99,10 +99,12 @@ function nutSettings({ address, snmp }: Target): string[] {
   ]
 }
 
+// Through env(1), so that a peer has what it needs on top of what it inherits.
 function run(program: string, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Ran> {
+  const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+  const options = { timeout: 25_000, maxBuffer: 4 * 1024 * 1024 }
   return new Promise((resolve) => {
-    const options = { env: { ...process.env, ...environment }, timeout: 25_000, maxBuffer: 4 * 1024 * 1024 }
-    execFile(program, [...args], options, (error, out, problem) => {
+    execFile('/usr/bin/env', [...assignments, program, ...args], options, (error, out, problem) => {
       resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, out, error: problem })
     })
   })
