@@ -1,10 +1,12 @@
 // One accent, everything else neutral; contrast AA in both looks.
-import { type CSSVariablesResolver, createTheme } from '@mantine/core'
+import { Anchor, type CSSVariablesResolver, createTheme } from '@mantine/core'
 
 export const theme = createTheme({
+  // A link within text is not told by its colour alone.
+  components: { Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }) },
   primaryColor: 'accent',
-  primaryShade: { light: 8, dark: 4 },
-  autoContrast: true,
+  // White text on it keeps 4.5:1 in both.
+  primaryShade: { light: 8, dark: 7 },
   defaultRadius: 'md',
   cursorType: 'pointer',
   respectReducedMotion: true,
@@ -47,6 +49,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
   dark: {
     '--mantine-color-body': '#131518',
     '--mantine-color-text': '#dfe2e6',
+    '--mantine-color-anchor': '#7ccfd8',
     '--mantine-color-dimmed': '#a2a9b1',
     '--mantine-color-placeholder': '#8f969e',
     '--mantine-color-error': '#ff9a91',

@@ -124,7 +124,7 @@ function Terms({ share, code, email }: TermsProps) {
             [t('sharing.devices'), sayList(share.devices.map(({ name, model }) => `${name} (${model})`))],
             [
               t(isMine ? 'sharing.may' : 'sharing.youMay'),
-              <PrivilegeTexts key="rights" privileges={share.privileges} />,
+              <PrivilegeTexts key="rights" privileges={share.privileges} isViewers={!isMine} />,
             ],
             [t('sharing.period'), sayPeriod(share, now, t)],
           ]}

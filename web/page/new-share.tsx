@@ -1,5 +1,5 @@
 // A new share: devices, person, rights, period; one sentence says it all before it is sent.
-import { Button, Paper, SimpleGrid, Stack, TextInput, Title } from '@mantine/core'
+import { Button, Paper, SimpleGrid, Stack, Text, TextInput, Title } from '@mantine/core'
 import { NewShare } from '@ridethrough/protocol/http/share.ts'
 import type { Privilege } from '@ridethrough/protocol/privilege.ts'
 import { useQueryClient } from '@tanstack/react-query'
@@ -100,9 +100,12 @@ function ShareForm({ mine }: { readonly mine: readonly string[] }) {
           />
         </Paper>
         <Paper withBorder p="md" bg="var(--surface)">
-          <Title order={2} mb="xs">
+          <Title order={2} size="sm" fw={600}>
             {t('sharing.period')}
           </Title>
+          <Text size="xs" c="dimmed" mb="sm">
+            {t('newShare.periodHint', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}
+          </Text>
           <SimpleGrid cols={{ base: 1, xs: 2 }}>
             <TextInput
               id={FIELD_IDS.from}
@@ -115,7 +118,7 @@ function ShareForm({ mine }: { readonly mine: readonly string[] }) {
               id={FIELD_IDS.until}
               type="datetime-local"
               label={t('newShare.until')}
-              description={t('newShare.untilHint', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}
+              description={t('newShare.untilHint')}
               {...form.field('until')}
             />
           </SimpleGrid>

@@ -27,12 +27,14 @@ export function OverviewPage() {
           <>
             <Tones tones={tones} />
             <Section title={t('overview.mine')} ids={ids.mine}>
-              <Empty title={t('overview.noneMine')} action={claim}>
+              <Empty level={3} title={t('overview.noneMine')} action={claim}>
                 {t('overview.noneMineHow')}
               </Empty>
             </Section>
             <Section title={t('overview.shared')} ids={ids.shared}>
-              <Empty title={t('overview.noneShared')}>{t('overview.noneSharedHow')}</Empty>
+              <Empty level={3} title={t('overview.noneShared')}>
+                {t('overview.noneSharedHow')}
+              </Empty>
             </Section>
           </>
         ) : (

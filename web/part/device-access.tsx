@@ -39,10 +39,10 @@ function OwnTerms({ device, sharedBy }: OwnTermsProps) {
       </Text>
       <div>
         <Text>{t('device.youMay')}</Text>
-        <PrivilegeTexts privileges={device.privileges} />
+        <PrivilegeTexts privileges={device.privileges} isViewers />
       </div>
       <TextLink to={paths.sharing} search={{ tab: 'received' }}>
-        {t('nav.sharing')}
+        {t('invitation.toSharing')}
       </TextLink>
     </Stack>
   )
@@ -77,7 +77,7 @@ function Recipients({ device }: Props) {
           ))}
         </ul>
       )}
-      <TextLink to={paths.sharing}>{t('nav.sharing')}</TextLink>
+      <TextLink to={paths.sharing}>{t('invitation.toSharing')}</TextLink>
     </Stack>
   )
 }

@@ -36,7 +36,9 @@ const DeviceRow = memo(function DeviceRow({ id }: { readonly id: string }) {
       <div className={styles.status}>
         <DeviceStatus state={state} />
       </div>
-      <ChargeBar state={state} />
+      <div className={styles.charge}>
+        <ChargeBar state={state} />
+      </div>
       <LoadBar state={state} />
       <div className={styles.age}>
         <Age state={state} />

@@ -1,5 +1,5 @@
 // Every reading of a device, grouped; NUT's own names for those who know them.
-import { Group, Paper, SimpleGrid, Switch, Text, Title } from '@mantine/core'
+import { Group, Paper, Switch, Text, Title } from '@mantine/core'
 import { useLocalStorage } from '@mantine/hooks'
 import type { StateView } from '@ridethrough/protocol/http/device.ts'
 import { memo } from 'react'
@@ -23,11 +23,11 @@ export function DeviceValues({ state }: { readonly state: StateView }) {
           onChange={(event) => setNamed(event.currentTarget.checked)}
         />
       </Group>
-      <SimpleGrid cols={{ base: 1, md: 2, xl: 3 }} spacing="sm">
+      <div className={styles.groups}>
         {groups.map(({ group, readings }) => {
           const title = t(`reading.group.${group}`)
           return (
-            <Paper key={group} withBorder p="sm" bg="var(--surface)">
+            <Paper key={group} withBorder p="sm" bg="var(--surface)" className={styles.group}>
               <table className={styles.table} aria-label={title} data-old={state.stale}>
                 <caption>
                   <Title order={3}>{title}</Title>
@@ -41,7 +41,7 @@ export function DeviceValues({ state }: { readonly state: StateView }) {
             </Paper>
           )
         })}
-      </SimpleGrid>
+      </div>
     </section>
   )
 }

@@ -46,7 +46,10 @@ export function ShareCard({ share, direction }: CardProps) {
                 onRemove={mayThin ? (deviceId) => setAsked({ deviceId }) : undefined}
               />,
             ],
-            [t(isGranted ? 'sharing.may' : 'sharing.youMay'), <Rights key="rights" privileges={share.privileges} />],
+            [
+              t(isGranted ? 'sharing.may' : 'sharing.youMay'),
+              <Rights key="rights" privileges={share.privileges} isViewers={!isGranted} />,
+            ],
             [t('sharing.period'), sayPeriod(share, now, t)],
           ]}
         />

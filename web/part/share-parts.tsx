@@ -27,22 +27,28 @@ export function ShareStanding({ share, now }: { readonly share: ShareView; reado
   return <Status tone={TONES[standing]}>{t(`sharing.state.${standing}`)}</Status>
 }
 
-export function Rights({ privileges }: { readonly privileges: readonly Privilege[] }) {
+export function Rights({ privileges, isViewers = false }: PrivilegeTextsProps) {
   const { t } = useTranslation()
   const preset = presetOf(privileges)
   return (
     <details>
       <summary>{t(`role.${preset}`)}</summary>
-      <PrivilegeTexts privileges={privileges} />
+      <PrivilegeTexts privileges={privileges} isViewers={isViewers} />
     </details>
   )
 }
 
-export function PrivilegeTexts({ privileges }: { readonly privileges: readonly Privilege[] }) {
+type PrivilegeTextsProps = { readonly privileges: readonly Privilege[]; readonly isViewers?: boolean }
+
+/** `isViewers`: they are the rights of the person who reads them. */
+export function PrivilegeTexts({ privileges, isViewers = false }: PrivilegeTextsProps) {
+  const { t } = useTranslation()
   return (
     <List size="sm" c="dimmed" withPadding>
       {privileges.map((privilege) => (
-        <List.Item key={privilege}>{PRIVILEGE_TEXT[privilege]}</List.Item>
+        <List.Item key={privilege}>
+          {isViewers && privilege === 'notify' ? t('privilege.yourNotify') : PRIVILEGE_TEXT[privilege]}
+        </List.Item>
       ))}
     </List>
   )

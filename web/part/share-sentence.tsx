@@ -1,8 +1,7 @@
 // The share in one sentence; each part of it leads to its field.
-import type { ReactNode } from 'react'
-import { Trans, useTranslation } from 'react-i18next'
+import { useTranslation } from 'react-i18next'
 import { useNow } from '../data/now.ts'
-import { type Draft, sentenceParts } from '../text/sentence.ts'
+import { type Draft, shareSentence } from '../text/sentence.ts'
 import { FIELD_IDS } from './share-fields.tsx'
 import styles from './share-sentence.module.css'
 
@@ -11,26 +10,17 @@ export function ShareSentence({ draft }: { readonly draft: Draft }) {
   const now = useNow(60_000)
   return (
     <p className={styles.box} role="status" aria-label={t('newShare.summary')}>
-      <Trans
-        i18nKey="sentence.full"
-        values={sentenceParts(draft, now, t)}
-        components={{
-          email: <Part to={FIELD_IDS.email} />,
-          role: <Part to={FIELD_IDS.role} />,
-          devices: <Part to={FIELD_IDS.devices} />,
-          from: <Part to={FIELD_IDS.from} />,
-          until: <Part to={FIELD_IDS.until} />,
-        }}
-      />
+      {shareSentence(draft, now, t).map(({ field, text }, index) =>
+        field ? (
+          <button key={field} type="button" className={styles.part} onClick={() => focusField(FIELD_IDS[field])}>
+            {text}
+          </button>
+        ) : (
+          // biome-ignore lint/suspicious/noArrayIndexKey: the words between the parts never change places
+          <span key={index}>{text}</span>
+        ),
+      )}
     </p>
-  )
-}
-
-function Part({ to, children }: { readonly to: string; readonly children?: ReactNode }) {
-  return (
-    <button type="button" className={styles.part} onClick={() => focusField(to)}>
-      {children}
-    </button>
   )
 }
 

@@ -25,16 +25,29 @@ export type Draft = {
   readonly until: number | null
 }
 
-/** What fills the sentence `sentence.full`, whose parts are named after the fields that they open. */
-export function sentenceParts(draft: Draft, now: number, t: TFunction) {
-  return {
-    who: draft.email.trim() || t('sentence.nobody'),
-    rights: sayRights(draft, t),
+export type SentenceField = 'email' | 'role' | 'devices' | 'from' | 'until'
+/** `field` leads to where the part is filled in; text between the parts has none. */
+export type SentencePart = { readonly field?: SentenceField; readonly text: string }
+
+/** The share in one sentence, part by part. What people typed is never read as markup. */
+export function shareSentence(draft: Draft, now: number, t: TFunction): SentencePart[] {
+  const said: Readonly<Record<SentenceField, string>> = {
+    email: draft.email.trim() || t('sentence.nobody'),
+    role: sayRights(draft, t),
     devices: draft.deviceNames.length > 0 ? sayList(draft.deviceNames) : t('sentence.noDevices'),
-    start: draft.from === null ? t('sentence.startNow') : t('sentence.start', { time: sayTime(draft.from, now) }),
-    end: draft.until === null ? t('sentence.endNever') : t('sentence.end', { time: sayTime(draft.until, now) }),
+    from: draft.from === null ? t('sentence.startNow') : t('sentence.start', { time: sayTime(draft.from, now) }),
+    until: draft.until === null ? t('sentence.endNever') : t('sentence.end', { time: sayTime(draft.until, now) }),
   }
+  return t('sentence.full')
+    .split(/(<\w+\/>)/)
+    .filter((piece) => piece !== '')
+    .map((piece) => {
+      const field = FIELDS.find((each) => piece === `<${each}/>`)
+      return field ? { field, text: said[field] } : { text: piece }
+    })
 }
+
+const FIELDS: readonly SentenceField[] = ['email', 'role', 'devices', 'from', 'until']
 
 function sayRights({ preset, privileges }: Draft, t: TFunction): string {
   if (preset !== 'custom') return t(`sentence.rights.${preset}`)

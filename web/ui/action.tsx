@@ -13,7 +13,7 @@ type ActionProps = Omit<ButtonProps, 'disabled'> & {
 
 export function Action({ children, onPress, hindrance, label, icon, ...rest }: ActionProps) {
   const reasonId = useId()
-  const look = { ...rest, leftSection: icon, 'aria-label': label }
+  const look = { px: 'sm', ...rest, leftSection: icon, 'aria-label': label }
   if (hindrance === undefined) {
     return (
       <Button {...look} onClick={onPress}>

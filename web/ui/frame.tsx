@@ -17,13 +17,13 @@ export function Frame({ name, navigation, skip, links, foot, children }: FramePr
       <a className={styles.skip} href="#content">
         {skip}
       </a>
-      <div className={styles.rail}>
+      <header className={styles.rail}>
         <Brand name={name} />
         <nav className={styles.nav} aria-label={navigation}>
           {links}
         </nav>
         {foot && <div className={styles.foot}>{foot}</div>}
-      </div>
+      </header>
       <main className={styles.main} id="content" tabIndex={-1}>
         {children}
       </main>
@@ -33,23 +33,18 @@ export function Frame({ name, navigation, skip, links, foot, children }: FramePr
 
 export function OpenFrame({ name, children }: { readonly name: string; readonly children: ReactNode }) {
   return (
-    <main className={styles.open}>
-      <Brand name={name} isOpen />
-      {children}
-    </main>
+    <div className={styles.open}>
+      <header>
+        <Brand name={name} />
+      </header>
+      <main>{children}</main>
+    </div>
   )
 }
 
-function Brand({ name, isOpen = false }: { readonly name: string; readonly isOpen?: boolean }) {
+function Brand({ name }: { readonly name: string }) {
   return (
-    <div
-      className={isOpen ? undefined : styles.brand}
-      style={
-        isOpen
-          ? { alignItems: 'center', display: 'flex', fontWeight: 650, gap: '0.6rem', marginBottom: '1.5rem' }
-          : undefined
-      }
-    >
+    <div className={styles.brand}>
       <img src="/icon.svg" alt="" width={26} height={26} />
       {name}
     </div>

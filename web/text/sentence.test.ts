@@ -1,0 +1,96 @@
+import type { EdgeReport, ShareView } from '@ridethrough/protocol/http/share.ts'
+import { BUILT_IN_ROLES, privilegesOf, SHARE_ROLES } from '@ridethrough/protocol/privilege.ts'
+import { expect, test } from 'vitest'
+import type { z } from 'zod'
+import { createTexts } from './i18n.ts'
+import { type Draft, presetOf, sayPeriod, sayReport, shareSentence, standingOf } from './sentence.ts'
+
+const { t } = createTexts()
+const NOW = new Date(2026, 10, 21, 20, 0).getTime()
+const draft: Draft = { email: '', deviceNames: [], preset: 'viewer', privileges: [], from: null, until: null }
+
+function sentence(change: Partial<Draft>): string {
+  return shareSentence({ ...draft, ...change }, NOW, t)
+    .map(({ text }) => text)
+    .join('')
+}
+
+test('the sentence says who may do what on which devices, from when until when', () => {
+  expect(sentence({})).toBe('Somebody may look at no device yet from now until you revoke it.')
+  const until = new Date(2026, 11, 31, 23, 59).getTime()
+  expect(sentence({ email: ' bob@example.org ', deviceNames: ['Rack 4', 'Rack 5'], preset: 'operator', until })).toBe(
+    'bob@example.org may look at and operate Rack 4 and Rack 5 from now until 31 Dec, 23:59.',
+  )
+  expect(sentence({ deviceNames: ['Rack 4'], preset: 'custom', privileges: ['monitor', 'reboot'] })).toBe(
+    'Somebody may see live values and status and restart it or an outlet: Rack 4 from now until you revoke it.',
+  )
+})
+
+test('each part leads to its field, and a name with markup in it stays a name', () => {
+  const parts = shareSentence({ ...draft, email: '<until/>', deviceNames: ['</p><from/>'] }, NOW, t)
+  expect(parts.filter(({ field }) => field).map(({ field }) => field)).toEqual([
+    'email',
+    'role',
+    'devices',
+    'from',
+    'until',
+  ])
+  expect(parts.find(({ field }) => field === 'devices')?.text).toBe('</p><from/>')
+})
+
+test('a preset is known by its privileges, anything else is custom', () => {
+  for (const role of SHARE_ROLES) expect(presetOf(privilegesOf(BUILT_IN_ROLES[role]).reverse())).toBe(role)
+  expect(presetOf(['monitor'])).toBe('custom')
+  expect(presetOf([])).toBe('custom')
+})
+
+const iso = (ms: number) => new Date(ms).toISOString()
+const share: ShareView = {
+  id: 's',
+  state: 'accepted',
+  email: 'bob@example.org',
+  sharedBy: { name: 'Ann', email: 'ann@example.org' },
+  devices: [],
+  privileges: ['monitor'],
+  from: null,
+  until: null,
+  createdAt: iso(NOW),
+  invitationExpiresAt: null,
+}
+
+test('an accepted share is active inside its period only', () => {
+  expect(standingOf(share, NOW)).toBe('accepted')
+  expect(standingOf({ ...share, from: iso(NOW + 1) }, NOW)).toBe('upcoming')
+  expect(standingOf({ ...share, until: iso(NOW) }, NOW)).toBe('over')
+  expect(standingOf({ ...share, until: iso(NOW + 1) }, NOW)).toBe('accepted')
+  expect(standingOf({ ...share, state: 'revoked', from: iso(NOW + 1) }, NOW)).toBe('revoked')
+})
+
+test('a period says what is still to come', () => {
+  expect(sayPeriod(share, NOW, t)).toBe('Until revoked')
+  expect(sayPeriod({ from: iso(NOW - 1), until: null }, NOW, t)).toBe('Until revoked')
+  expect(sayPeriod({ from: iso(NOW + 3_600_000), until: iso(NOW + 7_200_000) }, NOW, t)).toBe('21:00 to 22:00')
+})
+
+type Report = z.infer<typeof EdgeReport>
+const edge: Report['edges'][number] = {
+  id: 'e',
+  kind: 'broker',
+  outcome: 'applied',
+  subscriptions: 0,
+  connections: 0,
+  viewers: 0,
+}
+
+test('after a revoke, the answer of the edges is said as it is', () => {
+  expect(sayReport({ version: 1, ms: 12.4, edges: [{ ...edge, viewers: 2 }] }, t)).toBe(
+    '1 server confirmed in 12 ms; 2 live viewers were cut.',
+  )
+  expect(sayReport({ version: 1, ms: 0.2, edges: [{ ...edge, viewers: 1 }, edge] }, t)).toBe(
+    '2 servers confirmed in 1 ms; 1 live viewer was cut.',
+  )
+  const fenced = { ...edge, outcome: 'fenced', subscriptions: 1, viewers: 1 } as const
+  expect(sayReport({ version: 1, ms: 5, edges: [edge, fenced] }, t)).toBe(
+    '1 server confirmed in 5 ms; 1 live viewer and 1 subscription were cut. 1 server did not answer and serves nobody until it has caught up.',
+  )
+})
