@@ -54,6 +54,10 @@ export async function startDemo({ db, addresses, dataDir, common }: DemoOptions)
     { ...common, args: ['sim'], env: { SIMULATOR_PORT: '0' } },
     (ready) => ({
       SIMULATOR_PORT: new URL(String(ready.http)).port,
+      // The agent goes on reading the same ports after the simulator fell over.
+      SIMULATOR_SNMP_PORTS: SimulatorReady.parse(ready)
+        .units.map(({ address }) => address.split(':').at(-1))
+        .join(','),
     }),
   )
   const { http: simulatorUrl, units } = SimulatorReady.parse(simulator.ready)
@@ -97,13 +101,7 @@ function newAccount(role: Account['role']): Account {
 }
 
 /** Each step looks first whether it was done, so that a start that was cut short is finished by the next. */
-async function seed(
-  db: Db,
-  http: string,
-  accounts: readonly Account[],
-  agentState: string,
-  unitCount: number,
-): Promise<void> {
+async function seed(db: Db, http: string, accounts: readonly Account[], agent: AgentConfig): Promise<void> {
   for (const account of accounts) await makeAccount(db, account)
   const [owner, recipient] = accounts
   if (!owner || !recipient) return

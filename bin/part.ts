@@ -11,12 +11,15 @@ export type PartOptions<T extends Running> = {
   readonly name: string
   readonly logLevel: string
   readonly start: (log: Logger) => Promise<T>
-  /** What others must know of it: addresses, never secrets. */
+  /** What the log says of it: addresses, never secrets. */
   readonly addresses: (running: T) => Record<string, unknown>
+  /** What only a parent is told, over its channel. */
+  readonly confidential?: (running: T) => Record<string, unknown>
 }
 
-export async function runPart<T extends Running>({ name, logLevel, start, addresses }: PartOptions<T>): Promise<void> {
-  const log = pino({ name, level: logLevel })
+export async function runPart<T extends Running>(options: PartOptions<T>): Promise<void> {
+  const { name, start, addresses, confidential } = options
+  const log = pino({ name, level: options.logLevel })
   try {
     const running = await start(log)
     closeWithGrace({ delay: 10_000, logger: log }, async ({ err }) => {
@@ -26,7 +29,7 @@ export async function runPart<T extends Running>({ name, logLevel, start, addres
     const ready = addresses(running)
     log.info(ready, 'ready')
     if (process.send) {
-      process.send({ ready } satisfies ReadyMessage)
+      process.send({ ready: { ...ready, ...confidential?.(running) } } satisfies ReadyMessage)
       // A parent that was killed cannot ask us to stop, but its channel closes.
       process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
     }

@@ -48,15 +48,16 @@ program
   .command('broker')
   .description('the MQTT broker')
   .action(async () => {
-    const [{ startBroker }, { readConfig }, { runPart }] = await Promise.all([
+    const [{ startBroker }, { readBrokerConfig }, { runPart }, { readLogLevel }] = await Promise.all([
       import('@ridethrough/broker/main.ts'),
       import('@ridethrough/broker/config.ts'),
       import('./part.ts'),
+      import('./config.ts'),
     ])
-    const config = readConfig()
+    const config = readBrokerConfig()
     await runPart({
       name: 'broker',
-      logLevel: config.logLevel,
+      logLevel: readLogLevel(),
       start: (log) => startBroker(config, log),
       addresses: ({ mqttUrl, metricsUrl }) => ({ mqtt: mqttUrl, metrics: metricsUrl }),
     })
@@ -123,7 +124,9 @@ program
       name: 'simulator',
       logLevel: readLogLevel(),
       start: (log) => startSimulator(config, log),
-      addresses: ({ httpUrl, units }) => ({ http: httpUrl, units }),
+      addresses: ({ httpUrl }) => ({ http: httpUrl }),
+      // With the communities and keys: the demonstration writes its agent's configuration from them.
+      confidential: ({ units }) => ({ units }),
     })
   })
 

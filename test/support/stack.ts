@@ -1,0 +1,96 @@
+// The real parts together: simulator on SNMP, agent, broker on MQTT, PostgreSQL, API on HTTP and WebSocket, all on loopback.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readClaimCodes } from '@ridethrough/agent/claim-codes.ts'
+import { parseConfig } from '@ridethrough/agent/config.ts'
+import { startAgent } from '@ridethrough/agent/main.ts'
+import { readConfig as readApiConfig } from '@ridethrough/api/config.ts'
+import { startApi } from '@ridethrough/api/main.ts'
+import { readBrokerConfig } from '@ridethrough/broker/config.ts'
+import { startBroker } from '@ridethrough/broker/main.ts'
+import { DeviceView } from '@ridethrough/protocol/http/device.ts'
+import { demoUnits } from '@ridethrough/simulator/config.ts'
+import { type Simulator, startSimulator } from '@ridethrough/simulator/main.ts'
+import { pino } from 'pino'
+import { agentYaml } from '../../bin/agent-config.ts'
+import type { Caller } from './caller.ts'
+import { type TestDatabase, testDatabase } from './database.ts'
+
+const log = pino({ level: process.env.TEST_LOG ?? 'silent' })
+
+export type Cloud = {
+  readonly http: string
+  readonly mqtt: string
+  readonly database: TestDatabase
+  stop(): Promise<void>
+}
+
+/** Database, broker and API. */
+export async function startCloud(): Promise<Cloud> {
+  const database = await testDatabase()
+  const env = {
+    DATABASE_URL: database.url,
+    HTTP_PORT: '0',
+    MQTT_PORT: '0',
+    METRICS_PORT: '0',
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'silent',
+  }
+  const broker = await startBroker(readBrokerConfig(env), log)
+  const api = await startApi(readApiConfig(env), log)
+  return {
+    http: api.httpUrl,
+    mqtt: broker.mqttUrl,
+    database,
+    stop: async () => {
+      await api.stop()
+      await broker.stop()
+      await database.stop()
+    },
+  }
+}
+
+export type Site = {
+  readonly simulator: Simulator
+  /** Registers every device of the site for this person, with the codes that the agent shows; ids by name. */
+  claimAll(owner: Caller): Promise<ReadonlyMap<string, string>>
+  stop(): Promise<void>
+}
+
+/** Simulated UPSs and the agent beside them, as in the demonstration. `restartAgent` is for faults. */
+export async function startSite(mqttUrl: string): Promise<Site> {
+  const folder = await mkdtemp(join(tmpdir(), 'ridethrough-site-'))
+  const simulator = await startSimulator({ units: [...demoUnits] }, log)
+  const yaml = agentYaml({
+    mqttUrl,
+    stateDir: join(folder, 'agent'),
+    interval: 0.3,
+    units: simulator.units.map(({ name, address, snmp }) => ({ name, address, snmp })),
+    reconnect: { min: 0.2, max: 2 },
+  })
+  const { config, mistakes } = parseConfig(yaml, folder)
+  if (!config) throw new Error(JSON.stringify(mistakes))
+  const agent = await startAgent(config, log)
+  return {
+    simulator,
+    claimAll: async (owner) => {
+      const ids = new Map<string, string>()
+      while (ids.size < simulator.units.length) {
+        for (const { name, code } of readClaimCodes(config, Date.now())) {
+          if (code === null || ids.has(name)) continue
+          const { status, body } = await owner.ask('POST', '/devices/claim', { code })
+          if (status === 201) ids.set(name, DeviceView.parse(body).id)
+        }
+        // The code's hash travels with the agent's inventory: there is no event to wait for on this side.
+        if (ids.size < simulator.units.length) await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      return ids
+    },
+    stop: async () => {
+      await agent.stop()
+      await simulator.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
