@@ -12,6 +12,7 @@ import { sayFault } from '../data/fault.ts'
 import { useLive } from '../data/live.ts'
 import { hindranceTo } from '../data/may.ts'
 import { paths } from '../paths.ts'
+import { sayReport } from '../text/sentence.ts'
 import { Action } from '../ui/action.tsx'
 import { Alert } from '../ui/alert.tsx'
 import { Confirm } from '../ui/confirm.tsx'
@@ -110,10 +111,10 @@ function Delete({ device, onClose }: DialogProps) {
   const { name } = device
   const deleting = useMutation({
     mutationFn: () => deleteDevice(device.id),
-    onSuccess: async () => {
+    onSuccess: async (report) => {
       await navigate({ to: paths.overview })
       store.remove(device.id)
-      announce(t('device.deleted', { name }))
+      announce(`${t('device.deleted', { name })} ${sayReport(report, t)}`)
     },
   })
   return (
