@@ -6,9 +6,10 @@ import type { ApiContext } from './context.ts'
 import { authenticateRequests } from './plugin/auth.ts'
 import { serveConsole } from './plugin/console.ts'
 import { describeApi } from './plugin/openapi.ts'
-import { answerProblems, PROBLEM_RESPONSE } from './plugin/problem.ts'
+import { answerProblems, PROBLEM_RESPONSE, sendProblem } from './plugin/problem.ts'
 import { secureHeaders } from './plugin/security.ts'
 import { acceptSockets } from './plugin/socket.ts'
+import { faultOf } from './problem.ts'
 import { accessRoutes } from './route/access.ts'
 import { accountRoutes } from './route/account.ts'
 import { claimRoutes } from './route/claim.ts'
@@ -23,6 +24,8 @@ import { shareRoutes } from './route/share.ts'
 
 /** 64 KiB: the largest body is a share of a hundred devices. */
 const BODY_LIMIT = 64 * 1024
+
+const QUIET = new Set(['/healthz', '/readyz', '/metrics'])
 
 /** Wherever these stand in what is logged, they are blackened. `code` only in bodies: elsewhere it names an error. */
 const SECRETS = ['authorization', 'cookie', 'set-cookie', 'password', 'token']
@@ -41,6 +44,9 @@ export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
+    // Asked every few seconds by machines.
+    disableRequestLogging: ({ url }) => QUIET.has(url ?? ''),
+    frameworkErrors: (error, request, reply) => sendProblem(faultOf(error), request, reply),
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)

@@ -23,7 +23,9 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof Fault) return error
   if (hasZodFastifySchemaValidationErrors(error)) return invalidInput(error)
   const code = codeOf(error)
-  if (code !== undefined && STORE_DOWN.test(code)) {
+  // FATAL: the server ended or refused the connection, for whatever reason.
+  const isFatal = error instanceof Error && 'severity' in error && error.severity === 'FATAL'
+  if (isFatal || (code !== undefined && STORE_DOWN.test(code))) {
     return new Fault('store-unavailable', 'The database does not answer: try again in a moment', { cause: error })
   }
   const known = code === undefined ? undefined : FASTIFY_FAULTS[code]

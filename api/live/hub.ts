@@ -251,8 +251,8 @@ export class LiveHub {
     this.#heartbeatAt = now
     const beat = frameOf({ type: 'heartbeat', at: new Date(now).toISOString() })
     for (const viewer of this.#viewers) {
-      if (!viewer.sendReplaceable(beat)) viewer.checkPace(now)
-      else this.#sendDirty(viewer)
+      viewer.checkPace(now)
+      if (viewer.sendReplaceable(beat)) this.#sendDirty(viewer)
     }
   }
 

@@ -45,7 +45,7 @@ export async function authenticateRequests(app: FastifyInstance, context: ApiCon
       token === undefined ? undefined : await findSessionByToken(context.db, token, new Date(context.clock.now()))
     if (!session) throw new Fault('session-missing', 'Sign in first: there is no session, or it has ended')
     request.viewer = session
-    if (needs === 'rights') request.principal = await openRead(context, session, reply)
+    if (needs === 'rights') await beginRead(context, request, reply)
   })
   // The last look before the answer is written: what follows is one turn of the event loop.
   app.addHook('preSerialization', async (request, reply, payload) => {
@@ -65,6 +65,21 @@ export function viewerOf(request: FastifyRequest): Viewer {
 export function principalOf(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error(`${request.routeOptions.url ?? 'a route'} did not ask for rights`)
   return request.principal
+}
+
+/**
+ * From here to its end the answer is a read that changes of access wait for. A route that changes access itself
+ * (`needs: 'session'`) begins it only after its change: before, the two would wait for each other.
+ */
+export async function beginRead(context: ApiContext, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
+  const { edge, reads } = context
+  const { accountId, sessionId } = viewerOf(request)
+  if (!edge.isServing()) throw notServing()
+  const principal = await edge.open('person', accountId, sessionId)
+  if (!principal) throw new Fault('session-missing', 'The session has ended: sign in again')
+  reads.begin(edge, principal, reply)
+  request.principal = principal
+  return principal
 }
 
 export function setSessionCookie(reply: FastifyReply, context: ApiContext, token: string, expires: Date): void {
@@ -95,15 +110,6 @@ function isSecure({ settings }: ApiContext): boolean {
 
 function bearerOf({ headers }: FastifyRequest): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
-}
-
-async function openRead(context: ApiContext, session: Viewer, reply: FastifyReply): Promise<Principal> {
-  const { edge, reads } = context
-  if (!edge.isServing()) throw notServing()
-  const principal = await edge.open('person', session.accountId, session.sessionId)
-  if (!principal) throw new Fault('session-missing', 'The session has ended: sign in again')
-  reads.begin(edge, principal, reply)
-  return principal
 }
 
 /** R72: rather nothing than rights that others may have confirmed to be over. */

@@ -9,14 +9,16 @@ import type { z } from 'zod'
 import { changeAccess } from '../access.ts'
 import { hashCode } from '../code.ts'
 import type { ApiContext } from '../context.ts'
-import { principalOf, viewerOf } from '../plugin/auth.ts'
+import { beginRead, viewerOf } from '../plugin/auth.ts'
 import { oneDevice } from './device.ts'
 
 export const claimRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   app.post(
     '/devices/claim',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'session' },
+      // As for every answer that is a read.
+      compress: false,
       schema: {
         tags: ['devices'],
         summary: 'Register a device with the code that its agent shows',
@@ -29,7 +31,8 @@ export const claimRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       context.throttles.claim.take(accountId, context.clock.now())
       const { result } = await changeAccess(context, (tx) => claim(context, tx, accountId, request.body))
       context.throttles.claim.forget(accountId)
-      return reply.code(201).send(await oneDevice(context, principalOf(request), result))
+      const principal = await beginRead(context, request, reply)
+      return reply.code(201).send(await oneDevice(context, principal, result))
     },
   )
 }

@@ -12,7 +12,6 @@ export const operationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     '/healthz',
     {
       config: { needs: 'nobody' },
-      logLevel: 'warn',
       schema: { tags: ['operations'], summary: 'The process answers', security: [], response: { 200: Health } },
     },
     async () => ({ status: 'ok' as const }),
@@ -22,7 +21,6 @@ export const operationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     '/readyz',
     {
       config: { needs: 'nobody' },
-      logLevel: 'warn',
       schema: {
         tags: ['operations'],
         summary: 'The database answers and rights can be confirmed',
@@ -41,7 +39,6 @@ export const operationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
     '/metrics',
     {
       config: { needs: 'nobody' },
-      logLevel: 'warn',
       schema: { tags: ['operations'], summary: 'Counters for Prometheus', security: [], produces: ['text/plain'] },
     },
     async (_request, reply) => {

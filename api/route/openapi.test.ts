@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { clientOf, type Harness, startHarness } from '../support/harness.ts'
+
+let harness: Harness
+beforeAll(async () => {
+  harness = await startHarness()
+})
+afterAll(() => harness.stop())
+
+type Operation = {
+  summary?: string
+  tags?: string[]
+  parameters?: { name: string; in: string }[]
+  responses?: Record<string, unknown>
+}
+type Document = {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, unknown> }
+}
+
+test('the OpenAPI document covers every route, and every reference in it leads somewhere', async () => {
+  const { status, body } = await clientOf(harness.api)('GET', '//api/openapi.json')
+  expect(status).toBe(200)
+  const document = body as Document
+  expect(document.openapi).toBe('3.1.0')
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      name: `${method.toUpperCase()} ${path}`,
+      path,
+      operation,
+    })),
+  )
+  expect(operations.map(({ name }) => name).sort()).toEqual([
+    'DELETE /api/v1/devices/{id}',
+    'DELETE /api/v1/sessions/current',
+    'DELETE /api/v1/shares/{id}',
+    'DELETE /api/v1/shares/{id}/devices/{deviceId}',
+    'GET /api/v1/account',
+    'GET /api/v1/devices',
+    'GET /api/v1/devices/{id}',
+    'GET /api/v1/devices/{id}/access',
+    'GET /api/v1/devices/{id}/history',
+    'GET /api/v1/devices/{id}/state',
+    'GET /api/v1/live',
+    'GET /api/v1/shares',
+    'GET /api/v1/shares/{id}',
+    'GET /healthz',
+    'GET /metrics',
+    'GET /readyz',
+    'PATCH /api/v1/devices/{id}',
+    'POST /api/v1/accounts',
+    'POST /api/v1/accounts/verify',
+    'POST /api/v1/accounts/verify/resend',
+    'POST /api/v1/devices/claim',
+    'POST /api/v1/sessions',
+    'POST /api/v1/shares',
+    'POST /api/v1/shares/{id}/accept',
+    'POST /api/v1/shares/{id}/decline',
+    'POST /api/v1/shares/{id}/resend',
+  ])
+  for (const { name, path, operation } of operations) {
+    expect(operation.summary, name).toBeTruthy()
+    expect(operation.tags, name).toHaveLength(1)
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1])
+    const described = (operation.parameters ?? []).filter((one) => one.in === 'path').map((one) => one.name)
+    expect(described, name).toEqual(inPath)
+    expect(operation.responses?.default, name).toMatchObject({ content: { 'application/problem+json': {} } })
+  }
+  const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)
+  for (const [, schema = ''] of references) expect(document.components.schemas).toHaveProperty([schema])
+})
+
+test('the page that shows it, health and metrics are there for everybody', async () => {
+  const anybody = clientOf(harness.api)
+  expect((await anybody('GET', '//api/docs/')).headers.get('content-type')).toMatch('text/html')
+  expect((await anybody('GET', '//healthz')).body).toEqual({ status: 'ok' })
+  expect((await anybody('GET', '//readyz')).body).toEqual({ status: 'ok' })
+  expect((await anybody('GET', '//metrics')).body).toMatch(/^ridethrough_live_viewers 0$/m)
+})
