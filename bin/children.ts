@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
 import type { ReadyMessage } from './part.ts'
 
 const CLI = join(import.meta.dirname, 'ridethrough.ts')
@@ -74,7 +75,7 @@ export class Child {
     const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
       child.once('message', (message) => resolve((message as ReadyMessage).ready))
       child.once('exit', () =>
-        logFile.end(() => reject(new Error(`the ${this.#name} could not start:\n${lastLines(logPath)}`))),
+        logFile.end(() => reject(new Error(`the ${this.#name} could not start: ${lastWords(logPath)}`))),
       )
     })
     child.removeAllListeners('exit')
@@ -97,6 +98,20 @@ export class Child {
   }
 }
 
-function lastLines(path: string): string {
-  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-5).join('\n')
+const LogLine = z.object({
+  err: z.object({ message: z.string(), code: z.string().optional(), port: z.number().optional() }),
+})
+
+/** The reason for people, where the part's last line has one; else the line. */
+function lastWords(path: string): string {
+  const line = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1) ?? ''
+  try {
+    const { err } = LogLine.parse(JSON.parse(line))
+    if (err.code === 'EADDRINUSE')
+      return `port ${err.port} is in use: set HTTP_PORT or MQTT_PORT to another, or to 0 for a free one`
+    return err.message
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return line
+    throw error
+  }
 }

@@ -77,7 +77,7 @@ export async function startDemo({ db, addresses, dataDir, common }: DemoOptions)
   return {
     lines: [
       `Demo     ${units.length} simulated UPSs; pull a plug: curl -X POST -H 'content-type: application/json' -d '{"mains":false}' '${simulatorUrl}/ups/${encodeURIComponent(units[0]?.name ?? '')}'`,
-      ...accounts.map(({ role, email, password }) => `${role.padEnd(9)}${email}  password: ${password}`),
+      ...accounts.map(({ role, email, password }) => `${role.padEnd(11)}${email}  password: ${password}`),
     ],
     stop: async () => {
       await agent.child.stop()

@@ -29,7 +29,7 @@ export async function start(config: StartConfig, say: (line: string) => void): P
       await stop().catch((error: unknown) => log.error({ err: error, what }, 'could not be stopped cleanly'))
     }
   }
-  closeWithGrace({ delay: 40_000, logger: false }, async ({ err, signal }) => {
+  const grace = closeWithGrace({ delay: 40_000, logger: false }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'stopping after an error that nobody caught')
     if (signal) say('Stopping …')
     await stopAll()
@@ -39,6 +39,7 @@ export async function start(config: StartConfig, say: (line: string) => void): P
     stops.push({ what: 'lock', stop: await lockFolder(config.dataDir) })
     await startParts(config, say, stops, log)
   } catch (error) {
+    grace.uninstall()
     await stopAll()
     throw error
   }
@@ -56,7 +57,7 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   const env = { DATABASE_URL: databaseUrl, HOST: config.host, WEB_DIST }
   const broker = await Child.start(
     'broker',
-    { ...common, args: ['broker'], env: { ...env, MQTT_PORT: String(config.mqttPort) } },
+    { ...common, args: ['broker'], env: { ...env, MQTT_PORT: String(config.mqttPort), METRICS_PORT: '0' } },
     (ready) => ({ MQTT_PORT: new URL(String(ready.mqtt)).port }),
   )
   stops.push({ what: 'broker', stop: () => broker.child.stop() })
