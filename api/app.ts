@@ -1,6 +1,6 @@
 // Builds the HTTP application; listening is main.ts's business.
 import compress from '@fastify/compress'
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { ApiContext } from './context.ts'
 import { authenticateRequests } from './plugin/auth.ts'
@@ -44,8 +44,8 @@ export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
     requestTimeout: 30_000,
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
-    // Asked every few seconds by machines.
-    disableRequestLogging: ({ url }) => QUIET.has(url ?? ''),
+    // What machines ask every few seconds is not worth a line.
+    logController: new LogController({ disableRequestLogging: ({ url }) => QUIET.has(url) }),
     frameworkErrors: (error, request, reply) => sendProblem(faultOf(error), request, reply),
   })
   app.setValidatorCompiler(validatorCompiler)

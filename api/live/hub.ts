@@ -61,7 +61,7 @@ export class LiveHub {
 
   remove(viewer: Viewer): void {
     if (!this.#viewers.delete(viewer)) return
-    for (const deviceId of viewer.shown.keys()) this.#hide(viewer, deviceId)
+    for (const deviceId of viewer.registered) this.#hide(viewer, deviceId)
     this.#options.metrics.viewers.set(this.#viewers.size)
   }
 
@@ -70,7 +70,6 @@ export class LiveHub {
     if (devices === 'all') viewer.watchesAll = true
     else for (const id of devices) viewer.watched.add(id)
     const unseen = devices === 'all' ? [] : devices.filter((id) => !viewer.maySee(id, now))
-    const ids = viewer.visible(now)
     for (const id of unseen) {
       viewer.send({
         type: 'error',
@@ -78,7 +77,8 @@ export class LiveHub {
         message: `There is no device ${id}, or it is not shared with you`,
       })
     }
-    await this.#show(viewer, ids, true)
+    viewer.isLoading = true
+    await this.#inTurn(viewer, () => this.#show(viewer, viewer.visible(this.#options.clock.now()), true))
   }
 
   unwatch(viewer: Viewer, devices: 'all' | readonly string[]): void {
@@ -106,7 +106,7 @@ export class LiveHub {
       const lost = [...viewer.shown.keys()].filter((id) => !viewer.maySee(id, now))
       for (const id of lost) this.#gone(viewer, id)
       if (lost.length > 0) cut += 1
-      this.#run(this.#show(viewer, viewer.visible(now), false))
+      this.#run(this.#inTurn(viewer, () => this.#show(viewer, viewer.visible(this.#options.clock.now()), false)))
     }
     return cut
   }
@@ -157,7 +157,7 @@ export class LiveHub {
     const before = this.#known.get(device.id)
     this.#known.set(device.id, { device, silence: silenceOf(device.status, now)?.reason })
     if (before && particularsOf(before.device) !== particularsOf(device)) {
-      for (const viewer of watchers) this.#run(this.#show(viewer, [device.id], false))
+      for (const viewer of watchers) this.#run(this.#inTurn(viewer, () => this.#show(viewer, [device.id], false)))
     }
     const text = frameOf({ type: 'state', state: stateView(device.id, device.status, now) })
     for (const viewer of watchers) this.#pushTo(viewer, device.id, text, now)
@@ -174,12 +174,14 @@ export class LiveHub {
   async #show(viewer: Viewer, ids: readonly string[], isSnapshot: boolean): Promise<void> {
     // Watched before it is read, so that a change in between is not missed.
     for (const id of ids) this.#addWatcher(viewer, id)
-    viewer.isLoading ||= isSnapshot
     const { db, clock, isServing } = this.#options
     const devices = await listDevices(db, ids)
     const sharers = await findSharers(db, shareIdsOf(viewer.principal.rights, ids))
+    if (!this.#viewers.has(viewer) || !isServing()) {
+      for (const id of ids) this.#hide(viewer, id)
+      return
+    }
     if (isSnapshot) viewer.isLoading = false
-    if (!this.#viewers.has(viewer) || !isServing()) return
     const now = clock.now()
     const views: DeviceView[] = []
     for (const id of ids) {
@@ -223,9 +225,11 @@ export class LiveHub {
   #addWatcher(viewer: Viewer, deviceId: string): void {
     const watchers = this.#watchers.get(deviceId) ?? new Set()
     this.#watchers.set(deviceId, watchers.add(viewer))
+    viewer.registered.add(deviceId)
   }
 
   #removeWatcher(viewer: Viewer, deviceId: string): void {
+    viewer.registered.delete(deviceId)
     const watchers = this.#watchers.get(deviceId)
     watchers?.delete(viewer)
     if (watchers?.size !== 0) return
@@ -254,6 +258,14 @@ export class LiveHub {
       viewer.checkPace(now)
       if (viewer.sendReplaceable(beat)) this.#sendDirty(viewer)
     }
+  }
+
+  /** So that nothing overtakes a snapshot. */
+  #inTurn(viewer: Viewer, step: () => Promise<void>): Promise<void> {
+    const done = viewer.work.then(step)
+    // Its failure is the caller's to report; the next step does not depend on it.
+    viewer.work = done.catch(() => {})
+    return done
   }
 
   #run(work: Promise<void>): void {

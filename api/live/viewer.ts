@@ -19,6 +19,10 @@ export class Viewer {
   readonly shown = new Map<string, string>()
   /** Devices whose newest state it has not got: left out because it was slow, or because its snapshot was under way. */
   readonly dirty = new Set<string>()
+  /** Devices whose changes the hub passes on to it, shown or about to be. */
+  readonly registered = new Set<string>()
+  /** What it is to be shown is put together one after the other. */
+  work: Promise<void> = Promise.resolve()
   watchesAll = false
   readonly watched = new Set<string>()
   isLoading = false

@@ -134,7 +134,9 @@ function isOwnOrigin({ headers, host }: FastifyRequest, { settings }: ApiContext
   if (origin === undefined) return headers['sec-fetch-site'] === 'same-origin'
   const url = URL.parse(origin)
   if (!url) return false
-  return url.origin === new URL(settings.publicUrl()).origin || url.host === host
+  // By another name of ours too (localhost, an address), but not by plain http where we are on https.
+  const own = new URL(settings.publicUrl())
+  return url.protocol === own.protocol && (url.host === own.host || url.host === host)
 }
 
 function foreignOrigin(): Fault {
