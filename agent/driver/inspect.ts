@@ -3,6 +3,7 @@ import type { SnmpReader } from '../transport/snmp.ts'
 import type { SnmpValue } from '../transport/varbind.ts'
 import type { CommandRow, GroupTable, LineTable, ReadRow, SettingRow, SnmpDriver } from './define.ts'
 import { candidatesFor, findDriver } from './index.ts'
+import { isPlausible } from './plausible.ts'
 
 const SYS_OBJECT_ID = '1.3.6.1.2.1.1.2.0'
 
@@ -66,14 +67,11 @@ function keepUseful([variable, ...sources]: ReadRow, answers: ReadonlyMap<string
   const present = sources.filter(([oid]) => answers.has(oid))
   const best = present.find(([oid, convert]) => {
     const raw = answers.get(oid)
-    return raw !== undefined && isValue(convert(raw))
+    const value = raw === undefined ? undefined : convert(raw)
+    return value !== undefined && value !== null && isPlausible(variable, value)
   })
   if (best) return [[variable, best]]
   return present.length > 0 ? [[variable, ...present]] : []
-}
-
-function isValue(value: unknown): boolean {
-  return value !== undefined && value !== null
 }
 
 function stateOids(driver: SnmpDriver): string[] {

@@ -86,12 +86,17 @@ export class SnmpSession implements SnmpReader {
 
   async column(oid: string): Promise<Map<string, SnmpValue>> {
     const rows = new Map<string, SnmpValue>()
+    const seen = new Set<string>()
+    let isCircling = false
     const feed = (varbinds: Varbind[]): boolean => {
       for (const varbind of varbinds) {
+        // net-snmp lets a row follow itself, and would then walk for ever.
+        isCircling ||= seen.has(varbind.oid)
+        seen.add(varbind.oid)
         const value = decodeVarbind(varbind)
         if (value !== undefined) rows.set(varbind.oid.slice(oid.length + 1), value)
       }
-      return rows.size >= MAX_ROWS
+      return isCircling || seen.size >= MAX_ROWS
     }
     try {
       // net-snmp stops the walk when its callback returns true; its types know only half of that.
@@ -100,6 +105,7 @@ export class SnmpSession implements SnmpReader {
       // Version 1 ends a walk that reaches the end of everything with noSuchName.
       if (!(error instanceof RequestFailed)) throw error
     }
+    if (isCircling) throw new SnmpError('nonsense', `the table ${oid} of ${this.#target.host} has no end`)
     return rows
   }
 
@@ -107,6 +113,8 @@ export class SnmpSession implements SnmpReader {
     if (this.#isStopped) return
     this.#isStopped = true
     this.#session.close()
+    // A request that was just being handed to the socket never hears of its end from net-snmp.
+    this.#abandon(new SnmpError('no-answer', 'the session is closed'))
   }
 
   /** Version 1 fails the whole packet for one absent object, and small cards for one too many: halve it until it fits. */
@@ -183,7 +191,7 @@ function openSession(target: SnmpTarget, onThrow: () => void): Session {
     timeout: target.timeoutMs,
     retries: target.retries,
     transport: isIPv6(target.host) ? ('udp6' as const) : ('udp4' as const),
-    // A card whose table runs backwards would be walked for ever.
+    // A table that runs backwards is an error, not a long walk.
     backwardsGetNexts: false,
     dgramModule: guardedDgram(onThrow),
   }
