@@ -1,7 +1,8 @@
 // The whole agent against a real broker and real UDP: what arrives, in which order, and what is never lost.
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { normaliseCode } from '@ridethrough/protocol/code.ts'
 import { expect, onTestFinished, test } from 'vitest'
@@ -209,24 +210,32 @@ test.runIf(hasMosquitto)('retained, malformed and unknown commands are ignored, 
   expect(Math.max(...cloud.seqs(id))).toBeLessThan(1000)
 })
 
-test('a server that closes on every sample is told of with its device, backed off from, and nothing is dropped', async () => {
-  const refusing = await startRefusingServer()
-  const { config } = await setUp(refusing.port, ['Rack 4'])
-  const { agent, until, lines } = await run(config)
-  refusing.register(agent.agentId, [idOf(agent)])
-  const line = await until(({ msg }) => msg.includes('closed the connection 3 times'))
-  expect(line).toMatchObject({ level: 50, device: 'Rack 4', firstSeq: 1 })
-  expect(line.msg).toMatch(/\d+ samples stay here/)
-  const tries = refusing.refused.length
-  await agent.stop()
-  expect(refusing.refused.length - tries).toBeLessThanOrEqual(1)
-  expect(lines.some(({ msg }) => msg.includes('dropped'))).toBe(false)
-  // All of it is still there, and goes to a server that takes it.
-  refusing.accept()
-  const again = await run(config)
-  await refusing.until((seqs) => seqs.length > 3 && isUnbroken(seqs))
-  await again.agent.stop()
-})
+test.runIf(hasMosquitto)(
+  'a server that closes on every sample is told of with its device, backed off from, and nothing is dropped',
+  async () => {
+    const { port } = await broker()
+    const refuser = await startRefuser(port)
+    const cloud = new Cloud()
+    await cloud.connect(port)
+    const { config } = await setUp(refuser.port, ['Rack 4'])
+    const { agent, until, lines } = await run(config)
+    cloud.registered.set(idOf(agent), 0)
+    cloud.sayRegistered(agent.agentId)
+    const line = await until(({ msg }) => msg.includes('closed the connection 3 times'))
+    expect(line).toMatchObject({ level: 50, device: 'Rack 4', firstSeq: 1 })
+    expect(line.msg).toMatch(/\d+ samples stay here/)
+    // The device waits now, the connection holds: a renewed inventory comes through.
+    const told = cloud.inventories.length
+    await cloud.until(({ inventories }) => inventories.length > told)
+    expect(refuser.refused()).toBe(3)
+    await agent.stop()
+    expect(lines.some(({ msg }) => msg.includes('dropped'))).toBe(false)
+    refuser.accept()
+    // All of it is still there, and goes to a server that takes it.
+    await run(config)
+    await cloud.until((c) => c.seqs(idOf(agent)).length > 3 && isUnbroken(c.seqs(idOf(agent))))
+  },
+)
 
 test('a state folder belongs to one agent at a time, and its secrets to one user', async () => {
   const { config } = await setUp(1, ['Rack 4'])
@@ -252,42 +261,30 @@ function isUnbroken(seqs: readonly number[]): boolean {
   return seqs.length > 0 && Math.max(...seqs) === new Set(seqs).size
 }
 
-/** An MQTT server in a few lines that hangs up on every sample until it is told to take them: what a refused publish looks like. */
-async function startRefusingServer() {
-  const { default: packets } = await import('mqtt-packet')
-  const refused: string[] = []
-  const taken = new Set<number>()
-  const waiting = new Set<() => void>()
-  let isAccepting = false
-  let registered: { agentId: string; payload: string } | undefined
+/** Stands before a real broker and hangs up on every sample until it is told to let them through: what a refused publish looks like. */
+async function startRefuser(brokerPort: number) {
   const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    const parser = packets.parser({ protocolVersion: 4 })
-    const send = (packet: Parameters<typeof packets.generate>[0]) => socket.write(packets.generate(packet))
-    parser.on('packet', (packet) => {
-      if (packet.cmd === 'connect') send({ cmd: 'connack', returnCode: 0, sessionPresent: false })
-      if (packet.cmd === 'subscribe') send({ cmd: 'suback', messageId: packet.messageId, granted: [1] })
-      if (packet.cmd !== 'publish') return
-      if (packet.topic.startsWith('v1/devices/') && !isAccepting) {
-        refused.push(packet.topic)
-        socket.destroy()
-        return
-      }
-      send({ cmd: 'puback', messageId: packet.messageId ?? 0 })
-      if (packet.topic.endsWith('/inventory') && registered) {
-        const topic = `v1/agents/${registered.agentId}/commands`
-        send({ cmd: 'publish', topic, payload: registered.payload, qos: 0, dup: false, retain: false })
-      }
-      if (!packet.topic.startsWith('v1/devices/')) return
-      const body = JSON.parse(packet.payload.toString())
-      for (const { seq } of body.samples ?? [body]) taken.add(seq)
-      for (const look of [...waiting]) look()
+  let isRefusing = true
+  let refused = 0
+  const server = createServer((near) => {
+    const far = connect(brokerPort, '127.0.0.1')
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        near.destroy()
+        far.destroy()
+      })
+    }
+    near.on('data', (bytes) => {
+      if (isRefusing && bytes.includes('v1/devices/')) {
+        refused += 1
+        near.destroy()
+      } else far.write(bytes)
     })
-    socket.on('data', (bytes) => parser.parse(bytes))
+    far.on('data', (bytes) => near.write(bytes))
   }).listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  await once(server, 'listening')
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
@@ -295,23 +292,9 @@ async function startRefusingServer() {
   const address = server.address()
   return {
     port: typeof address === 'object' && address ? address.port : 0,
-    refused,
+    refused: () => refused,
     accept: () => {
-      isAccepting = true
+      isRefusing = false
     },
-    register: (agentId: string, deviceIds: readonly string[]) => {
-      const devices = deviceIds.map((deviceId) => ({ deviceId, seq: 0 }))
-      registered = { agentId, payload: JSON.stringify({ kind: 'registered', devices }) }
-      // Whoever came before this was known is let go, and asks again.
-      for (const socket of sockets) socket.destroy()
-    },
-    until: (isSo: (seqs: number[]) => boolean) =>
-      new Promise<void>((resolve) => {
-        const look = () => {
-          if (isSo([...taken])) resolve()
-        }
-        waiting.add(look)
-        look()
-      }),
   }
 }

@@ -1,18 +1,17 @@
 // The agent as a whole: reads its devices, keeps what they said until the cloud has it, and shows what an owner needs to register them.
 import { join } from 'node:path'
-import type { Inventory, InventoryDevice } from '@ridethrough/protocol/message/agent.ts'
 import type { Logger } from 'pino'
-import { z } from 'zod'
-import { hashCode, makeClaim } from './claim-codes.ts'
+import { ClaimKeeper } from './claims.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { AgentConfig } from './config.ts'
 import { type Identity, loadIdentity, lockState } from './identity.ts'
+import { inventoryOf } from './inventory.ts'
 import { Journal, type JournalLimits, type Measured } from './journal.ts'
 import { storeFailure } from './journal-store.ts'
 import { Link } from './link.ts'
 import { Outbox } from './outbox.ts'
 import pkg from './package.json' with { type: 'json' }
-import { type DeviceFacts, Poller } from './poll.ts'
+import { Poller } from './poll.ts'
 
 export type AgentOptions = {
   readonly clock?: Clock
@@ -21,9 +20,12 @@ export type AgentOptions = {
   readonly limits?: JournalLimits
 }
 
+type NamedDevice = { readonly name: string; readonly deviceId: string }
+
 export type RunningAgent = {
   readonly agentId: string
-  readonly devices: readonly { readonly name: string; readonly deviceId: string }[]
+  /** In the order of the configuration. */
+  readonly devices: readonly NamedDevice[]
   /** Ends polling, says goodbye to the server and closes the journal. May be called twice. */
   stop(): Promise<void>
 }
@@ -33,24 +35,20 @@ export async function startAgent(config: AgentConfig, log: Logger, options: Agen
   const { clock = systemClock, random = Math.random, limits } = options
   const lock = lockState(config.stateDir)
   try {
-    const identity = loadIdentity(
-      config.stateDir,
-      config.devices.map(({ name }) => name),
-    )
-    const devices = config.devices.map(({ name }) => ({ name, deviceId: deviceIdOf(identity, name) }))
+    const names = config.devices.map(({ name }) => name)
+    const identity = loadIdentity(config.stateDir, names)
+    const devices = names.map((name) => ({ name, deviceId: deviceIdOf(identity, name) }))
     const deviceIds = devices.map(({ deviceId }) => deviceId)
     const journal = new Journal(join(config.stateDir, 'journal.db'), deviceIds, log, limits)
-    log.info(
-      { agentId: identity.agentId, ...journal.size },
-      `agent ${identity.agentId} reads ${devices.length} devices`,
-    )
+    const { agentId } = identity
+    log.info({ agentId, waiting: journal.size.rows }, `agent ${agentId} reads ${devices.length} devices`)
     const running = run({ config, identity, devices, journal, clock, random, log })
     const stop = once(async () => {
       await running.stop()
       journal.stop()
       lock.release()
     })
-    return { agentId: identity.agentId, devices, stop }
+    return { agentId, devices, stop }
   } catch (error) {
     lock.release()
     throw error
@@ -60,79 +58,77 @@ export async function startAgent(config: AgentConfig, log: Logger, options: Agen
 type Parts = {
   readonly config: AgentConfig
   readonly identity: Identity
-  readonly devices: RunningAgent['devices']
+  readonly devices: readonly NamedDevice[]
   readonly journal: Journal
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
 }
 
-/** Journal failures repeat with every sample; one line a minute tells enough. */
-const REPEAT_FAILURE_MS = 60_000
-
-function run({ config, identity, devices, journal, clock, random, log }: Parts): { stop(): Promise<void> } {
-  const stopping = new AbortController()
-  const facts = new Map(devices.map(({ deviceId }) => [deviceId, parseFacts(journal.facts(deviceId))]))
+function run(parts: Parts): { stop(): Promise<void> } {
+  const { config, identity, devices, journal, clock, random, log } = parts
   const outbox = new Outbox({ journal, devices, clock, random, log })
-  let failureToldAt = Number.NEGATIVE_INFINITY
-
+  const claims = new ClaimKeeper({ devices, journal, clock, log, onChange: () => link.announce() })
   const link = new Link({
     ...config.server,
     identity,
     version: pkg.version,
     intervalS: Math.max(...config.devices.map(({ intervalMs }) => intervalMs)) / 1000,
     outbox,
-    inventory: () => inventoryOf(devices, facts, journal, clock.wall()),
-    onRegistered,
+    inventory: () => inventoryOf(devices, journal, clock.wall()),
+    onRegistered: (floors) => {
+      noteOwners(parts, floors)
+      claims.renew()
+    },
     clock,
     random,
     log,
   })
-
-  function onRegistered(registered: ReadonlyMap<string, number>): void {
-    for (const { name, deviceId } of devices) {
-      const before = journal.isRegistered(deviceId)
-      const floor = registered.get(deviceId)
-      if (floor !== undefined) journal.agree(deviceId, floor)
-      journal.setRegistered(deviceId, floor !== undefined)
-      if (floor !== undefined && before !== true) log.info({ device: name }, `device ${name} is registered: reporting`)
-      if (floor === undefined && before === true)
-        log.warn({ device: name }, `device ${name} has no owner any more: not reporting`)
-    }
-    renewClaims()
+  const keep = keeper(parts, outbox)
+  const pollers = config.devices.map((device) => {
+    const deviceId = deviceIdOf(identity, device.name)
+    return new Poller({
+      device,
+      clock,
+      log,
+      onSample: (measured) => keep(device.name, deviceId, measured),
+      onFacts: (facts) => {
+        journal.setFacts(deviceId, JSON.stringify(facts))
+        link.announce()
+      },
+    })
+  })
+  claims.start()
+  link.start()
+  for (const poller of pollers) poller.start()
+  return {
+    async stop() {
+      await Promise.all([claims.stop(), ...pollers.map((poller) => poller.stop())])
+      await link.stop()
+    },
   }
+}
 
-  /** Every device without an owner has a code that holds; those with one have none. */
-  function renewClaims(): void {
-    const now = clock.wall()
-    for (const { name, deviceId } of devices) {
-      const claim = journal.claim(deviceId)
-      if (journal.isRegistered(deviceId) === true) {
-        if (claim) journal.setClaim(deviceId, null)
-      } else if (!claim || claim.expiresAt <= now) {
-        const next = makeClaim(now)
-        journal.setClaim(deviceId, next)
-        showClaim(name, next)
-      }
-    }
-    link.announce()
-  }
-
-  function showClaim(name: string, { code, expiresAt }: { code: string; expiresAt: number }): void {
-    log.info({ device: name }, `device ${name}: claim code ${code} valid until ${new Date(expiresAt).toISOString()}`)
-  }
-
-  async function keepClaims(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      const now = clock.wall()
-      const ends = devices.flatMap(({ deviceId }) => journal.claim(deviceId)?.expiresAt ?? [])
-      // A minute at most, so that a clock that was set meanwhile is noticed.
-      await clock.wait(Math.min(60_000, ...ends.map((end) => Math.max(100, end - now))), stopping.signal)
-      if (!stopping.signal.aborted) renewClaims()
+/** The cloud's word on who has an owner, and up to which number it holds their samples. */
+function noteOwners({ devices, journal, log }: Parts, floors: ReadonlyMap<string, number>): void {
+  for (const { name, deviceId } of devices) {
+    const before = journal.isRegistered(deviceId)
+    const floor = floors.get(deviceId)
+    if (floor !== undefined) journal.agree(deviceId, floor)
+    journal.setRegistered(deviceId, floor !== undefined)
+    if (floor !== undefined && before !== true) log.info({ device: name }, `device ${name} is registered: reporting`)
+    if (floor === undefined && before === true) {
+      log.warn({ device: name }, `device ${name} has no owner any more: not reporting`)
     }
   }
+}
 
-  function onSample(name: string, deviceId: string, measured: Measured): void {
+/** Journal failures repeat with every sample; one line a minute tells enough. */
+const REPEAT_FAILURE_MS = 60_000
+
+function keeper({ config, journal, clock, log }: Parts, outbox: Outbox) {
+  let toldAt = Number.NEGATIVE_INFINITY
+  return (name: string, deviceId: string, measured: Measured): void => {
     // What nobody owns is nobody's business; before the cloud has said so, it is kept.
     if (journal.isRegistered(deviceId) === false) return
     try {
@@ -140,8 +136,8 @@ function run({ config, identity, devices, journal, clock, random, log }: Parts):
     } catch (error) {
       const failure = storeFailure(error)
       if (failure === 'other') throw error
-      if (clock.monotonic() - failureToldAt < REPEAT_FAILURE_MS) return
-      failureToldAt = clock.monotonic()
+      if (clock.monotonic() - toldAt < REPEAT_FAILURE_MS) return
+      toldAt = clock.monotonic()
       const advice = failure === 'full' ? 'free some space' : 'check the disk and the rights on the folder'
       log.error(
         { err: error, device: name },
@@ -149,87 +145,6 @@ function run({ config, identity, devices, journal, clock, random, log }: Parts):
       )
     }
   }
-
-  const pollers = config.devices.map((device, index) => {
-    const { name, deviceId } = devices[index] as RunningAgent['devices'][number]
-    return new Poller({
-      device,
-      clock,
-      log,
-      onSample: (measured) => onSample(name, deviceId, measured),
-      onFacts: (found) => {
-        facts.set(deviceId, found)
-        journal.setFacts(deviceId, JSON.stringify(found))
-        link.announce()
-      },
-    })
-  })
-
-  for (const { name, deviceId } of devices) {
-    const claim = journal.claim(deviceId)
-    if (claim && claim.expiresAt > clock.wall() && journal.isRegistered(deviceId) !== true) showClaim(name, claim)
-  }
-  renewClaims()
-  const keeping = keepClaims()
-  link.start()
-  for (const poller of pollers) poller.start()
-
-  return {
-    async stop() {
-      stopping.abort()
-      await Promise.all(pollers.map((poller) => poller.stop()))
-      await link.stop()
-      await keeping
-    },
-  }
-}
-
-function inventoryOf(
-  devices: RunningAgent['devices'],
-  facts: ReadonlyMap<string, DeviceFacts>,
-  journal: Journal,
-  now: number,
-): Inventory {
-  return {
-    devices: devices.map(({ name, deviceId }): InventoryDevice => {
-      const found = facts.get(deviceId) ?? NOTHING_FOUND
-      const claim = journal.isRegistered(deviceId) === true ? undefined : journal.claim(deviceId)
-      return {
-        deviceId,
-        name,
-        ...found,
-        commands: [...found.commands],
-        settings: [...found.settings],
-        ...(claim && claim.expiresAt > now && { claim: { hash: hashCode(claim.code), expiresAt: claim.expiresAt } }),
-      }
-    }),
-  }
-}
-
-const Facts = z.object({
-  driver: z.string(),
-  mfr: z.string(),
-  model: z.string(),
-  serial: z.string(),
-  firmware: z.string(),
-  commands: z.array(z.string()),
-  settings: z.array(z.string()),
-})
-
-const NOTHING_FOUND: DeviceFacts = {
-  driver: '',
-  mfr: '',
-  model: '',
-  serial: '',
-  firmware: '',
-  commands: [],
-  settings: [],
-}
-
-/** Facts of another version of the agent are not worth keeping: the device is asked again anyway. */
-function parseFacts(text: string | undefined): DeviceFacts {
-  const parsed = text === undefined ? undefined : Facts.safeParse(JSON.parse(text))
-  return parsed?.success ? parsed.data : NOTHING_FOUND
 }
 
 function deviceIdOf(identity: Identity, name: string): string {

@@ -4,19 +4,9 @@ import type { Clock } from './clock.ts'
 import type { DeviceConfig } from './config.ts'
 import { inspect, type Plan } from './driver/inspect.ts'
 import { type Reading, readDevice } from './driver/read.ts'
+import type { DeviceFacts } from './inventory.ts'
 import type { Measured } from './journal.ts'
 import { SnmpError, SnmpSession } from './transport/snmp.ts'
-
-/** What the agent tells the cloud of a device besides its values. */
-export type DeviceFacts = {
-  readonly driver: string
-  readonly mfr: string
-  readonly model: string
-  readonly serial: string
-  readonly firmware: string
-  readonly commands: readonly string[]
-  readonly settings: readonly string[]
-}
 
 export type PollOptions = {
   readonly device: DeviceConfig
