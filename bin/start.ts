@@ -1,6 +1,4 @@
 // Everything on one machine: PostgreSQL, broker, API with the console, and the demonstration while no real device is registered.
-import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createDatabase } from '@ridethrough/db/database.ts'
@@ -11,11 +9,9 @@ import closeWithGrace from 'close-with-grace'
 import { type Logger, pino } from 'pino'
 import { Child } from './children.ts'
 import type { StartConfig } from './config.ts'
+import { buildConsole, WEB_DIST } from './console.ts'
 import { startDemo } from './demo.ts'
 import { lockFolder } from './lock.ts'
-
-const ROOT = join(import.meta.dirname, '..')
-const WEB_DIST = join(ROOT, 'web/dist')
 
 /** What is to be stopped, in the order in which it was started. */
 type Stops = { readonly what: string; readonly stop: () => Promise<void> }[]
@@ -83,36 +79,4 @@ async function startDatabase(dataDir: string, stops: Stops, log: Logger): Promis
   stops.push({ what: 'PostgreSQL', stop: () => server.stop() })
   await createDatabase(server.url, 'ridethrough', log)
   return server.urlOf('ridethrough')
-}
-
-/** The console is built when it never was, or when its sources are newer. */
-async function buildConsole(say: (line: string) => void): Promise<void> {
-  const built = join(WEB_DIST, 'index.html')
-  if (
-    existsSync(built) &&
-    statSync(built).mtimeMs > newest(join(ROOT, 'web')) &&
-    statSync(built).mtimeMs > newest(join(ROOT, 'protocol'))
-  )
-    return
-  say('Building the console …')
-  const vite = spawn(
-    process.execPath,
-    [join(ROOT, 'node_modules/vite/bin/vite.js'), 'build', 'web', '--logLevel', 'warn'],
-    {
-      cwd: ROOT,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  )
-  let said = ''
-  vite.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text
-  })
-  const code = await new Promise((resolve) => vite.once('exit', resolve))
-  if (code !== 0) throw new Error(`the console could not be built:\n${said.slice(-2000)}`)
-}
-
-function newest(folder: string): number {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && !/\b(dist|node_modules)\b/.test(entry.parentPath))
-    .reduce((time, entry) => Math.max(time, statSync(join(entry.parentPath, entry.name)).mtimeMs), 0)
 }

@@ -25,7 +25,7 @@ test('the broker is killed and comes back 20 s later: every sequence number is s
   let broker: Part = await startPart(['broker'], { ...env, MQTT_PORT: '0' })
   stops.push(() => broker.stop())
   const mqttUrl = broker.ready.mqtt ?? ''
-  const site = await startSite(mqttUrl)
+  const site = await startSite(mqttUrl, database.db)
   stops.push(site.stop)
   const owner = await signUp(api.httpUrl, 'olivia@example.org')
   const ids = [...(await site.claimAll(owner)).values()]

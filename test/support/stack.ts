@@ -1,7 +1,9 @@
 // The real parts together: simulator on SNMP, agent, broker on MQTT, PostgreSQL, API on HTTP and WebSocket, all on loopback.
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { readClaimCodes } from '@ridethrough/agent/claim-codes.ts'
 import { parseConfig } from '@ridethrough/agent/config.ts'
 import { startAgent } from '@ridethrough/agent/main.ts'
@@ -9,6 +11,8 @@ import { readConfig as readApiConfig } from '@ridethrough/api/config.ts'
 import { startApi } from '@ridethrough/api/main.ts'
 import { readBrokerConfig } from '@ridethrough/broker/config.ts'
 import { startBroker } from '@ridethrough/broker/main.ts'
+import type { Db } from '@ridethrough/db/schema.ts'
+import { normaliseCode } from '@ridethrough/protocol/code.ts'
 import { DeviceView } from '@ridethrough/protocol/http/device.ts'
 import { demoUnits } from '@ridethrough/simulator/config.ts'
 import { type Simulator, startSimulator } from '@ridethrough/simulator/main.ts'
@@ -27,7 +31,7 @@ export type Cloud = {
 }
 
 /** Database, broker and API. */
-export async function startCloud(): Promise<Cloud> {
+export async function startCloud(more: Readonly<Record<string, string>> = {}): Promise<Cloud> {
   const database = await testDatabase()
   const env = {
     DATABASE_URL: database.url,
@@ -36,6 +40,7 @@ export async function startCloud(): Promise<Cloud> {
     METRICS_PORT: '0',
     HOST: '127.0.0.1',
     LOG_LEVEL: 'silent',
+    ...more,
   }
   const broker = await startBroker(readBrokerConfig(env), log)
   const api = await startApi(readApiConfig(env), log)
@@ -53,13 +58,19 @@ export async function startCloud(): Promise<Cloud> {
 
 export type Site = {
   readonly simulator: Simulator
+  /** The code that the agent shows for this device, once the cloud knows of it. */
+  claimCode(name: string): Promise<string>
   /** Registers every device of the site for this person, with the codes that the agent shows; ids by name. */
   claimAll(owner: Caller): Promise<ReadonlyMap<string, string>>
   stop(): Promise<void>
 }
 
-/** Simulated UPSs and the agent beside them, as in the demonstration. `restartAgent` is for faults. */
-export async function startSite(mqttUrl: string): Promise<Site> {
+function hashOf(code: string): Buffer {
+  return createHash('sha256').update(normaliseCode(code)).digest()
+}
+
+/** Simulated UPSs and the agent beside them, as in the demonstration. */
+export async function startSite(mqttUrl: string, db: Db): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), 'ridethrough-site-'))
   const simulator = await startSimulator({ units: [...demoUnits] }, log)
   const yaml = agentYaml({
@@ -72,18 +83,26 @@ export async function startSite(mqttUrl: string): Promise<Site> {
   const { config, mistakes } = parseConfig(yaml, folder)
   if (!config) throw new Error(JSON.stringify(mistakes))
   const agent = await startAgent(config, log)
+  // The hash of a code travels with the agent's inventory: there is no event for it on this side, so the table is watched.
+  const claimCode = async (name: string): Promise<string> => {
+    for (;;) {
+      const code = readClaimCodes(config, Date.now()).find((row) => row.name === name)?.code
+      const known = await db
+        .selectFrom('agent_device')
+        .select('device_id')
+        .where('claim_hash', '=', hashOf(code ?? ''))
+        .executeTakeFirst()
+      if (code && known) return code
+      await pause(50)
+    }
+  }
   return {
     simulator,
+    claimCode,
     claimAll: async (owner) => {
       const ids = new Map<string, string>()
-      while (ids.size < simulator.units.length) {
-        for (const { name, code } of readClaimCodes(config, Date.now())) {
-          if (code === null || ids.has(name)) continue
-          const { status, body } = await owner.ask('POST', '/devices/claim', { code })
-          if (status === 201) ids.set(name, DeviceView.parse(body).id)
-        }
-        // The code's hash travels with the agent's inventory: there is no event to wait for on this side.
-        if (ids.size < simulator.units.length) await new Promise((resolve) => setTimeout(resolve, 100))
+      for (const { name } of simulator.units) {
+        ids.set(name, (await owner.call('POST', '/devices/claim', DeviceView, { code: await claimCode(name) })).id)
       }
       return ids
     },

@@ -25,7 +25,7 @@ const stops: (() => Promise<void>)[] = []
 beforeAll(async () => {
   cloud = await startCloud()
   stops.push(() => cloud.stop())
-  site = await startSite(cloud.mqtt)
+  site = await startSite(cloud.mqtt, cloud.database.db)
   stops.push(() => site.stop())
   owner = await signUp(cloud.http, 'olivia@example.org')
   recipient = await signUp(cloud.http, 'Rafael@example.org')
