@@ -1,6 +1,6 @@
 // Starts the console: texts, theme, queries, the live stream, the router.
 import { MantineProvider } from '@mantine/core'
-import '@mantine/core/styles.css'
+import './mantine.css'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'

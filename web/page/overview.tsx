@@ -19,6 +19,20 @@ export function OverviewPage() {
   const { t } = useTranslation()
   const { ids, tones, isFilled } = useOverview()
   const claim = <LinkButton to={paths.claim}>{t('overview.claim')}</LinkButton>
+  const mine = (
+    <Section key="mine" title={t('overview.mine')} ids={ids.mine}>
+      <Empty level={3} title={t('overview.noneMine')} action={claim}>
+        {t('overview.noneMineHow')}
+      </Empty>
+    </Section>
+  )
+  const shared = (
+    <Section key="shared" title={t('overview.shared')} ids={ids.shared}>
+      <Empty level={3} title={t('overview.noneShared')}>
+        {t('overview.noneSharedHow')}
+      </Empty>
+    </Section>
+  )
   return (
     <Page title={t('overview.title')} isLive actions={ids.mine.length > 0 ? claim : undefined}>
       <Stack gap="xl">
@@ -26,16 +40,8 @@ export function OverviewPage() {
         {isFilled ? (
           <>
             <Tones tones={tones} />
-            <Section title={t('overview.mine')} ids={ids.mine}>
-              <Empty level={3} title={t('overview.noneMine')} action={claim}>
-                {t('overview.noneMineHow')}
-              </Empty>
-            </Section>
-            <Section title={t('overview.shared')} ids={ids.shared}>
-              <Empty level={3} title={t('overview.noneShared')}>
-                {t('overview.noneSharedHow')}
-              </Empty>
-            </Section>
+            {/* Whoever owns nothing is here for what others share. */}
+            {ids.mine.length === 0 && ids.shared.length > 0 ? [shared, mine] : [mine, shared]}
           </>
         ) : (
           <Loading />

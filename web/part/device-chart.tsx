@@ -1,5 +1,5 @@
 // The chart of a device: what was recorded, and what arrives while one watches.
-import { Chip, Group, Paper, SegmentedControl, Text, Title, useComputedColorScheme } from '@mantine/core'
+import { Chip, Group, Paper, SegmentedControl, Stack, Text, Title, useComputedColorScheme } from '@mantine/core'
 import type { DeviceView } from '@ridethrough/protocol/http/device.ts'
 import { findVariable } from '@ridethrough/protocol/variable.ts'
 import { useQuery } from '@tanstack/react-query'
@@ -21,6 +21,8 @@ const Chart = lazy(() => import('../ui/chart.tsx').then(({ Chart }) => ({ defaul
 
 const ROUTE = '/signed-in/devices/$id'
 const MOST = 4
+/** So many can be chosen without opening the rest. */
+const AT_HAND = 6
 const NO_NAMES: readonly string[] = []
 
 export function DeviceChart({ device }: { readonly device: DeviceView }) {
@@ -130,26 +132,40 @@ type ChoiceProps = {
 function Choice({ possible, chosen, onChange }: ChoiceProps) {
   const { t } = useTranslation()
   const units = new Set(chosen.map(unitOf))
+  const first = possible.filter((name, index) => index < AT_HAND || chosen.includes(name))
+  const rest = possible.filter((name) => !first.includes(name))
+  const chips = (names: readonly string[]) =>
+    names.map((name) => {
+      const isChosen = chosen.includes(name)
+      // Two units have an axis each; a third has none left.
+      const isOut = !isChosen && (chosen.length >= MOST || (units.size >= 2 && !units.has(unitOf(name))))
+      return (
+        <Chip
+          key={name}
+          size="xs"
+          variant="outline"
+          checked={isChosen}
+          disabled={isOut}
+          onChange={() => onChange(isChosen ? chosen.filter((each) => each !== name) : [...chosen, name])}
+        >
+          {labelOf(name)}
+        </Chip>
+      )
+    })
   return (
-    <Group gap={6} mt="md" role="group" aria-label={t('device.drawn')}>
-      {possible.map((name) => {
-        const isChosen = chosen.includes(name)
-        // Two units have an axis each; a third has none left.
-        const isOut = !isChosen && (chosen.length >= MOST || (units.size >= 2 && !units.has(unitOf(name))))
-        return (
-          <Chip
-            key={name}
-            size="xs"
-            variant="outline"
-            checked={isChosen}
-            disabled={isOut}
-            onChange={() => onChange(isChosen ? chosen.filter((each) => each !== name) : [...chosen, name])}
-          >
-            {labelOf(name)}
-          </Chip>
-        )
-      })}
-    </Group>
+    <Stack gap="xs" role="group" aria-label={t('device.drawn')}>
+      <Group gap={6} mt="md">
+        {chips(first)}
+      </Group>
+      {rest.length > 0 && (
+        <details>
+          <summary>{t('device.moreToDraw', { count: rest.length })}</summary>
+          <Group gap={6} mt="xs">
+            {chips(rest)}
+          </Group>
+        </details>
+      )}
+    </Stack>
   )
 }
 

@@ -164,6 +164,8 @@ export const en = {
     ranges: { '15m': '15 min', '1h': '1 hour', '6h': '6 hours', '24h': '1 day', '7d': '7 days' },
     noPoints: 'Nothing was recorded in this time.',
     chartOf: '{{names}}, last {{range}}',
+    moreToDraw_one: '{{count}} more reading',
+    moreToDraw_other: '{{count}} more readings',
     chooseOne: 'Choose what to draw.',
     historyHindered: 'Charts of the past are not part of your access. The chart begins now.',
     sharedBy: '{{name}} ({{email}}) shares this device with you.',
