@@ -25,7 +25,7 @@ export function answerProblems(app: FastifyInstance): void {
 
 export function sendProblem(fault: Fault, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const [status] = FAULTS[fault.code]
-  // A refusal's cause can quote what was sent (V8 quotes the body in a JSON error), so only our own sentence is logged.
+  // A refusal's cause may quote what was sent (V8 quotes the text in its JSON errors), so only our own sentence is logged.
   if (status < 500) request.log.info({ code: fault.code, detail: fault.message }, 'refused')
   else request.log.error({ code: fault.code, err: fault.cause ?? fault }, fault.message)
   if (fault.retryAfter !== undefined) reply.header('retry-after', fault.retryAfter)

@@ -1,7 +1,8 @@
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Client, clientOf, codeIn, type Harness, mailTo, startHarness } from '../support/harness.ts'
+import { startApi } from '../main.ts'
+import { type Client, clientOf, codeIn, configFor, type Harness, mailTo, startHarness } from '../support/harness.ts'
 
 let harness: Harness
 let anybody: Client
@@ -90,6 +91,16 @@ describe('proving an address', () => {
     expect((await anybody('POST', '/accounts/verify', { email: known, code })).body.code).toBe('code-wrong')
     const fresh = codeIn((await mailTo(harness.api, known)).text)
     expect((await anybody('POST', '/accounts/verify', { email: known, code: fresh })).status).toBe(201)
+  })
+
+  test('tries are counted for all servers together', async () => {
+    const email = newAddress()
+    const code = await signUp(email)
+    const other = await startApi(configFor(harness.database.url), pino({ level: 'silent' }))
+    for (let n = 0; n < 5; n++) await anybody('POST', '/accounts/verify', { email, code: '0000-0000' })
+    const answer = await clientOf(other)('POST', '/accounts/verify', { email, code })
+    expect(answer.body.code).toBe('too-many-tries')
+    await other.stop()
   })
 
   test('a used code says so, to whoever has it', async () => {
