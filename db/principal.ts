@@ -1,8 +1,8 @@
 // Somebody or something connected to an edge, with the rights it holds right now.
 
-import { FULL_SCOPE } from '@ridethrough/protocol/policy.ts'
 import { compileRights, NO_RIGHTS, nextChangeOf, type Rights } from '@ridethrough/protocol/rights.ts'
 import { sql } from 'kysely'
+import { liveCredentials } from './query/credential.ts'
 import { loadFactsOfAccounts } from './query/facts.ts'
 import type { Db } from './schema.ts'
 
@@ -12,7 +12,7 @@ export class Principal {
   readonly kind: PrincipalKind
   /** Account or agent id. */
   readonly id: string
-  /** Session (later: token, share credential) of a person; the agent's id again for an agent. */
+  /** Session or API token of a person; the agent's id again for an agent. */
   readonly credentialId: string
   /** Version of access that the next two belong to; -1 until loaded. */
   version = -1
@@ -48,7 +48,7 @@ export async function reload(db: Db, principals: readonly Principal[], now: numb
   const agents = principals.filter((one) => one.kind === 'agent')
   // The credentials are read after the facts, so they are never the older of the two.
   const sheet = await loadFactsOfAccounts(db, [...new Set(persons.map((one) => one.id))])
-  const sessions = await liveSessions(
+  const credentials = await liveCredentials(
     db,
     persons.map((one) => one.credentialId),
     new Date(now),
@@ -59,11 +59,11 @@ export async function reload(db: Db, principals: readonly Principal[], now: numb
   )
   // Two reads may be under way for one principal: the older never replaces the newer.
   for (const person of persons.filter((one) => one.version <= sheet.version)) {
-    const session = sessions.get(person.credentialId)
-    person.isEnded = session === undefined
-    person.expiresAt = session?.getTime() ?? null
-    person.rights = session
-      ? compileRights({ accountId: person.id, scope: FULL_SCOPE }, sheet.devices, sheet.facts, sheet.version)
+    const credential = credentials.get(person.credentialId)
+    person.isEnded = credential === undefined
+    person.expiresAt = credential?.expiresAt.getTime() ?? null
+    person.rights = credential
+      ? compileRights({ accountId: person.id, scope: credential.scope }, sheet.devices, sheet.facts, sheet.version)
       : NO_RIGHTS
     person.version = sheet.version
   }
@@ -73,20 +73,6 @@ export async function reload(db: Db, principals: readonly Principal[], now: numb
     agent.devices = new Set(devices ?? [])
     agent.version = sheet.version
   }
-}
-
-async function liveSessions(db: Db, ids: readonly string[], now: Date): Promise<Map<string, Date>> {
-  if (ids.length === 0) return new Map()
-  const rows = await db
-    .selectFrom('session')
-    .innerJoin('account', 'account.id', 'session.account_id')
-    .select(['session.id', 'session.expires_at'])
-    .where('session.id', '=', sql<string>`any(${[...ids]}::uuid[])`)
-    .where('session.ended_at', 'is', null)
-    .where('session.expires_at', '>', now)
-    .where('account.active', '=', true)
-    .execute()
-  return new Map(rows.map((row) => [row.id, row.expires_at]))
 }
 
 /** Agents that are revoked or unknown are left out. */

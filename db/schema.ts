@@ -30,6 +30,17 @@ export type Schema = {
   access_change: AccessChangeTable
   edge: EdgeTable
   edge_report: EdgeReportTable
+  totp: TotpTable
+  recovery_code: RecoveryCodeTable
+  passkey: PasskeyTable
+  challenge: ChallengeTable
+  token: TokenTable
+  throttle: ThrottleTable
+  known_place: KnownPlaceTable
+  invitation: InvitationTable
+  event_head: EventHeadTable
+  event: EventTable
+  setup: SetupTable
 }
 
 export type CompanyTable = {
@@ -37,6 +48,10 @@ export type CompanyTable = {
   name: string
   /** Privilege mask that members of the company hold on its devices. */
   member_privileges: number
+  /** Everybody in it signs in with a second factor, or sets one up first. */
+  requires_second_factor: Generated<boolean>
+  /** What cuts power or changes access asks for a recent sign-in. */
+  requires_step_up: Generated<boolean>
   created_at: Created
 }
 
@@ -52,6 +67,10 @@ export type AccountTable = {
   password_hash: string
   /** Null until the address was proved; such an account cannot sign in. */
   verified_at: Date | null
+  /** Personal data is erased then; the row stays for what it did. */
+  deleted_at: Generated<Date | null>
+  deactivated_at: Generated<Date | null>
+  password_changed_at: Generated<Date | null>
   created_at: Created
 }
 
@@ -66,12 +85,19 @@ export type SessionTable = {
   ended_at: Date | null
   address: string
   user_agent: string
+  kind: Generated<'browser' | 'program'>
+  /** What was shown to get in: password, totp, recovery, passkey. */
+  factors: Generated<string[]>
+  /** The last time that it was shown: what step-up looks at. */
+  authenticated_at: ColumnType<Date, Date | undefined, Date>
 }
 
 export type EmailCodeTable = {
   id: Generated<string>
   account_id: string
-  purpose: 'verify-address'
+  purpose: 'verify-address' | 'reset-password' | 'change-address-old' | 'change-address-new'
+  /** The address to change to. */
+  new_email: Generated<string | null>
   code_hash: Buffer
   tries: Generated<number>
   expires_at: Date
@@ -89,6 +115,10 @@ export type AgentTable = {
   seen_at: ColumnType<Date, Date | undefined, Date>
   created_at: Created
   revoked_at: Date | null
+  /** SHA-256 of the public key (SPKI) of its client certificate, and of the one that it will use next. */
+  key_hash: Generated<Buffer | null>
+  next_key_hash: Generated<Buffer | null>
+  certificate_expires_at: Generated<Date | null>
 }
 
 /** What an agent found: it may be claimed until `claim_expires_at`, and becomes a `device` then. */
@@ -213,4 +243,109 @@ export type EdgeReportTable = {
   connections: number
   viewers: number
   at: Created
+}
+
+export type TotpTable = {
+  account_id: string
+  /** AES-256-GCM under SECRET_KEY. */
+  secret: Buffer
+  /** The newest time step that was used: a code works once (RFC 6238 section 5.2). */
+  last_step: Generated<number>
+  /** Null until a first code proved that the authenticator has the secret. */
+  confirmed_at: Generated<Date | null>
+  created_at: Created
+}
+
+export type RecoveryCodeTable = { account_id: string; code_hash: Buffer; used_at: Generated<Date | null> }
+
+export type PasskeyTable = {
+  id: Generated<string>
+  account_id: string
+  /** base64url, as WebAuthn gives it. */
+  credential_id: string
+  public_key: Buffer
+  counter: number
+  transports: string[]
+  name: string
+  created_at: Created
+  last_used_at: Generated<Date | null>
+}
+
+/** Something begun that ends with a second step: signing in with a second factor, registering or using a passkey. */
+export type ChallengeTable = {
+  id: Generated<string>
+  account_id: string | null
+  purpose: 'second-factor' | 'passkey-register' | 'passkey-sign-in' | 'passkey-step-up'
+  /** SHA-256 of what the beginner was given. */
+  secret_hash: Buffer
+  /** WebAuthn's challenge, base64url. */
+  webauthn: string | null
+  tries: Generated<number>
+  address: string
+  created_at: Created
+  expires_at: Date
+  used_at: Generated<Date | null>
+}
+
+export type TokenTable = {
+  id: Generated<string>
+  account_id: string
+  name: string
+  /** SHA-256 of the `rt_…` token. */
+  token_hash: Buffer
+  privileges: number
+  /** Null: every device that the account may see. */
+  device_ids: string[] | null
+  created_at: Created
+  expires_at: Date
+  last_used_at: Generated<Date | null>
+  ended_at: Generated<Date | null>
+}
+
+export type ThrottleTable = { key: string; failures: number; last_at: Date; blocked_until: Date | null }
+
+export type KnownPlaceTable = {
+  account_id: string
+  place: string
+  first_seen_at: Created
+  last_seen_at: ColumnType<Date, Date | undefined, Date>
+}
+
+export type InvitationTable = {
+  id: Generated<string>
+  company_id: string
+  invited_by: string
+  email: string
+  email_folded: string
+  role: 'owner' | 'member'
+  state: 'pending' | 'accepted' | 'declined' | 'withdrawn' | 'expired'
+  code_hash: Buffer
+  code_tries: Generated<number>
+  code_expires_at: Date
+  created_at: Created
+  sent_at: ColumnType<Date, Date | undefined, Date>
+  answered_at: Generated<Date | null>
+}
+
+export type EventHeadTable = { singleton: Generated<boolean>; seq: number; hash: Buffer }
+
+/** Append-only; `hash` covers the row and the hash before it. */
+export type EventTable = {
+  seq: number
+  at: Date
+  company_id: string | null
+  account_id: string | null
+  credential_id: string | null
+  address: string
+  kind: string
+  outcome: 'done' | 'refused'
+  subject: Json<Readonly<Record<string, unknown>>>
+  hash: Buffer
+}
+
+export type SetupTable = {
+  singleton: Generated<boolean>
+  operator_code_hash: Buffer | null
+  operator_code_expires_at: Date | null
+  operator_id: string | null
 }

@@ -1,7 +1,9 @@
 // Every migration, in the order in which they are applied. Merged ones never change.
 import type { Migration } from 'kysely/migration'
 import * as ground from './2026_11_21_ground.ts'
+import * as team from './2026_11_21_team.ts'
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026_11_21_ground': ground,
+  '2026_11_21_team': team,
 }
