@@ -1,4 +1,6 @@
 // Starts the console: texts, theme, queries, the live stream, the router.
+import './data/jitless.ts'
+
 import { MantineProvider } from '@mantine/core'
 import './mantine.css'
 import { Fault } from '@ridethrough/protocol/fault.ts'

@@ -6,7 +6,12 @@ export default defineConfig(({ mode }) => {
   const api = loadEnv(mode, import.meta.dirname, 'RIDETHROUGH_').RIDETHROUGH_API
   return {
     plugins: [react()],
-    build: { target: 'es2022', sourcemap: false, chunkSizeWarningLimit: 400 },
+    build: {
+      target: 'es2022',
+      chunkSizeWarningLimit: 400,
+      // Modules run in the order of their imports even across chunks: data/jitless.ts must come before every schema.
+      rolldownOptions: { output: { strictExecutionOrder: true } },
+    },
     server: api ? { proxy: { '/api': { target: api, ws: true } } } : {},
   }
 })

@@ -33,7 +33,7 @@ export function ClaimPage() {
   return (
     <Page title={t('claim.title')}>
       <Paper withBorder p="lg" bg="var(--surface)" maw={560}>
-        <form onSubmit={form.submit} noValidate aria-label={t('claim.title')}>
+        <form onSubmit={form.submit} noValidate>
           <Stack>
             <Text c="dimmed">{t('claim.how')}</Text>
             <TextInput

@@ -179,7 +179,7 @@ function Answer({ share, code, email }: TermsProps) {
   })
   const who = share.sharedBy.name
   return (
-    <form onSubmit={form.submit} noValidate aria-label={t('invitation.title')}>
+    <form onSubmit={form.submit} noValidate>
       <Stack>
         <TextInput
           label={t('invitation.code')}

@@ -62,7 +62,7 @@ function ShareForm({ mine }: { readonly mine: readonly string[] }) {
     .map((each) => ({ device: each, hindrance: hindranceTo('share', each) }))
   const names = devices.filter(({ device: { id } }) => values.deviceIds.includes(id)).map((each) => each.device.name)
   return (
-    <form onSubmit={form.submit} noValidate aria-label={t('newShare.title')}>
+    <form onSubmit={form.submit} noValidate>
       <Stack maw={760}>
         <ShareSentence
           draft={{

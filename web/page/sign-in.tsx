@@ -35,7 +35,12 @@ export function SignInPage() {
       }
     >
       <TextInput label={t('signIn.email')} type="email" autoComplete="username" autoFocus {...form.field('email')} />
-      <PasswordInput label={t('signIn.password')} autoComplete="current-password" {...form.field('password')} />
+      <PasswordInput
+        label={t('signIn.password')}
+        visibilityToggleButtonProps={{ 'aria-label': t('app.showTyped') }}
+        autoComplete="current-password"
+        {...form.field('password')}
+      />
     </OpenForm>
   )
 }

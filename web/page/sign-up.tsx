@@ -44,6 +44,7 @@ export function SignUpPage() {
       <TextInput label={t('signUp.email')} type="email" autoComplete="username" {...form.field('email')} />
       <PasswordInput
         label={t('signUp.password')}
+        visibilityToggleButtonProps={{ 'aria-label': t('app.showTyped') }}
         description={t('signUp.passwordHint')}
         autoComplete="new-password"
         {...form.field('password')}

@@ -34,7 +34,7 @@ export function useForm<V extends object, S extends z.ZodType, A>(options: FormO
   function submit(event: FormEvent): void {
     event.preventDefault()
     const body = toBody(values)
-    const found = checkFields(schema, body)
+    const found = checkFields(schema, body, t)
     setFaults(found)
     sending.reset()
     if (Object.keys(found).length > 0) return

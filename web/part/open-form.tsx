@@ -25,7 +25,7 @@ export function OpenForm({ title, submit, form, lead, children, foot }: OpenForm
   return (
     <OpenFrame name={t('app.name')}>
       <Paper withBorder p="lg" bg="var(--surface)">
-        <form onSubmit={form.submit} noValidate aria-label={title}>
+        <form onSubmit={form.submit} noValidate>
           <Stack>
             <Title order={1}>{title}</Title>
             {lead && <p style={{ margin: 0 }}>{lead}</p>}

@@ -13,6 +13,7 @@ export const en = {
     close: 'Close',
     cancel: 'Cancel',
     notice: 'Notice',
+    showTyped: 'Show what is typed',
   },
   nav: { overview: 'Overview', sharing: 'Sharing', account: 'Account' },
   look: {
@@ -24,9 +25,11 @@ export const en = {
     toLight: 'Switch to light',
   },
   fault: {
-    unreachable: 'The server cannot be reached. Check your connection; nothing was changed.',
+    unreachable: 'The server cannot be reached. Check your connection and try again.',
     unreadable: 'The server gave an answer that is not understood (status {{status}}). Try again in a moment.',
     unexpected: 'Something went wrong in this page. Load it again.',
+    empty: 'Fill this in.',
+    invalid: 'This is not understood.',
     wait_one: '{{detail}} Wait {{count}} second.',
     wait_other: '{{detail}} Wait {{count}} seconds.',
   },
