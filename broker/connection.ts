@@ -162,6 +162,7 @@ export class Connection extends Duplex {
   #receive(chunk: Buffer): void {
     if (this.destroyed) return
     this.#reader.feed(chunk)
+    if (this.#phase === 'expecting' && this.#reader.peek() !== PACKET.connect << 4) this.refuse('connect-missing')
     this.#pump()
   }
 
@@ -178,9 +179,8 @@ export class Connection extends Duplex {
   }
 
   #first(frame: Frame): void {
-    const connect = frame.type === PACKET.connect ? readConnect(frame) : undefined
-    if (connect === undefined) this.refuse('connect-missing')
-    else if ('reason' in connect) {
+    const connect = readConnect(frame)
+    if ('reason' in connect) {
       this.#options.metrics.connects.inc({ outcome: connect.reason })
       this.refuse(connect.reason, connect.code === undefined ? undefined : connack(connect.code))
     } else {

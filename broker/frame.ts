@@ -41,6 +41,11 @@ export class FrameReader {
     return this.#end - this.#start
   }
 
+  /** The first byte of what waits: enough to see that somebody does not speak MQTT. */
+  peek(): number | undefined {
+    return this.held > 0 ? this.#buffer[this.#start] : undefined
+  }
+
   feed(chunk: Buffer): void {
     const held = this.held
     if (held === 0) {

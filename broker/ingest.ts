@@ -27,7 +27,12 @@ export type IngestOptions = {
 }
 
 export type IngestFailure = 'store-unavailable' | 'too-many-waiting' | 'sample-refused'
-type Waiting = { readonly entry: Entry; readonly since: number; readonly done: (failure?: IngestFailure) => void }
+type Waiting = {
+  readonly entry: Entry
+  readonly since: number
+  readonly done: (failure?: IngestFailure) => void
+  isSettled: boolean
+}
 
 const FLUSH_AFTER_MS = 5
 const FLUSH_AT_SAMPLES = 1000
@@ -42,8 +47,11 @@ export class Ingest {
   readonly #options: IngestOptions
   readonly #days = new Set<string>()
   #waiting: Waiting[] = []
+  /** The group that is being written. */
+  #inFlight: readonly Waiting[] = []
   #waitingSamples = 0
   #timer: NodeJS.Timeout | undefined
+  #patience: NodeJS.Timeout | undefined
   #work: Promise<void> | undefined
   #isStopped = false
 
@@ -57,8 +65,9 @@ export class Ingest {
       done(this.#isStopped ? 'store-unavailable' : 'too-many-waiting')
       return
     }
-    this.#waiting.push({ entry, since: this.#options.clock.monotonic(), done })
+    this.#waiting.push({ entry, since: this.#options.clock.monotonic(), done, isSettled: false })
     this.#count(entry.samples.length)
+    this.#patience ??= setInterval(() => this.#giveUpOnOld(), this.#options.patienceMs / 4)
     if (this.#work) return
     if (this.#waitingSamples >= FLUSH_AT_SAMPLES) this.#start()
     else this.#timer ??= setTimeout(() => this.#start(), FLUSH_AFTER_MS)
@@ -69,6 +78,7 @@ export class Ingest {
     this.#isStopped = true
     if (!this.#work && this.#waiting.length > 0) this.#start()
     await this.#work
+    clearInterval(this.#patience)
   }
 
   #start(): void {
@@ -82,18 +92,20 @@ export class Ingest {
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
       const group = this.#nextGroup()
+      this.#inFlight = group
       try {
-        await this.#store(group)
+        await within(this.#options.patienceMs, this.#store(group))
       } catch (error) {
         this.#options.metrics.storeFailures.inc()
         this.#options.log.warn(
           { err: error, waiting: this.#waitingSamples },
           'samples could not be stored, trying again',
         )
-        this.#waiting.unshift(...group)
+        this.#waiting.unshift(...group.filter(({ isSettled }) => !isSettled))
         this.#giveUpOnOld()
         if (this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
+      this.#inFlight = []
     }
   }
 
@@ -144,15 +156,19 @@ export class Ingest {
     for (const waiting of group) this.#settle(waiting)
   }
 
+  // What is being written may still be committed: the agent repeats it, and the repeat vanishes.
   #giveUpOnOld(): void {
     const now = this.#options.clock.monotonic()
     const isOld = ({ since }: Waiting) => this.#isStopped || now - since > this.#options.patienceMs
-    const old = this.#waiting.filter(isOld)
-    this.#waiting = this.#waiting.filter((one) => !isOld(one))
-    for (const waiting of old) this.#settle(waiting, 'store-unavailable')
+    for (const waiting of [...this.#inFlight, ...this.#waiting]) {
+      if (isOld(waiting)) this.#settle(waiting, 'store-unavailable')
+    }
+    this.#waiting = this.#waiting.filter(({ isSettled }) => !isSettled)
   }
 
   #settle(waiting: Waiting, failure?: IngestFailure): void {
+    if (waiting.isSettled) return
+    waiting.isSettled = true
     this.#count(-waiting.entry.samples.length)
     waiting.done(failure)
   }
@@ -160,6 +176,9 @@ export class Ingest {
   #count(samples: number): void {
     this.#waitingSamples += samples
     this.#options.metrics.samplesWaiting.set(this.#waitingSamples)
+    if (this.#waitingSamples > 0) return
+    clearInterval(this.#patience)
+    this.#patience = undefined
   }
 
   async #ensureDay(at: number): Promise<void> {
@@ -169,5 +188,18 @@ export class Ingest {
     if (this.#days.has(day)) return
     await ensureSampleDay(this.#options.db, day)
     this.#days.add(day)
+  }
+}
+
+/** A connection that hangs (a server that vanished without a word) must not hold up all that follow. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

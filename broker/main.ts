@@ -97,11 +97,14 @@ async function start(
   const authenticator = new Authenticator({ db, edge, clock, log, metrics })
   const parts = { edge, sessions, emitter, delivery, authenticator, agents, ingest, retained, clock, log, metrics }
   broker = await Broker.start(parts)
-  onStop(() => broker.stop())
-
   const server = createServer((socket) => broker.accept(socket))
   server.maxConnections = config.maxConnections
-  onStop(() => closed(server))
+  onStop(async () => {
+    // nobody new comes in while those that are in are shown out
+    const isClosed = closed(server)
+    await broker.stop()
+    await isClosed
+  })
   const port = await listening(server, config.mqttPort, config.host)
   const web = await serveMetrics(metrics, { host: config.metricsHost, port: config.metricsPort, isReady: isServing })
   onStop(() => web.stop())

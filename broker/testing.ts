@@ -113,7 +113,9 @@ export async function connectClient(broker: TestBroker, options: IClientOptions)
       await client.publishAsync(topic, payload, { qos, retain })
     },
     end: async () => {
-      if (!client.disconnected) await client.endAsync()
+      // when the broker has ended it already, there is nothing to wait for
+      if (client.connected) await client.endAsync()
+      else client.end(true)
     },
   }
 }
