@@ -31,6 +31,8 @@ export function SignInPage() {
       foot={
         <>
           {t('signIn.noAccount')} <TextLink to={paths.signUp}>{t('signIn.signUp')}</TextLink>
+          <br />
+          {t('signIn.haveCode')} <TextLink to={paths.verify}>{t('signIn.enterCode')}</TextLink>
         </>
       }
     >

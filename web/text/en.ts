@@ -37,7 +37,7 @@ export const en = {
     live: 'Live',
     connecting: 'Connecting',
     lost: 'Not live since {{time}}',
-    lostWhy: 'The stream from the server has stopped. What you see is as old as that; the console keeps trying.',
+    lostWhy: 'The stream from the server has stopped. Values are as old as they say; the console keeps trying.',
   },
   unit: {
     seconds: '{{count}} s',
@@ -57,6 +57,8 @@ export const en = {
     submit: 'Sign in',
     noAccount: 'No account yet?',
     signUp: 'Sign up',
+    haveCode: 'Signed up, and got a code?',
+    enterCode: 'Enter the code',
     invitation: 'Sign in to see the invitation. Use the account with the address that it was sent to.',
   },
   signUp: {
