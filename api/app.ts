@@ -3,6 +3,7 @@ import compress from '@fastify/compress'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { ApiContext } from './context.ts'
+import { stampRequests } from './event.ts'
 import { authenticateRequests } from './plugin/auth.ts'
 import { serveConsole } from './plugin/console.ts'
 import { describeApi } from './plugin/openapi.ts'
@@ -73,6 +74,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
     // Compressing takes turns of the event loop after the last look at the rights; such answers go as they are.
     if (route.config?.needs === 'rights') route.compress = false
   })
+  stampRequests(app, context)
   await authenticateRequests(app, context)
   await app.register(operationRoutes, { context })
   if (!context.settings.hasMailServer) await app.register(mailboxRoutes, { context })

@@ -10,6 +10,7 @@ import type { MailWriter } from './mail/template.ts'
 import type { Metrics } from './metrics.ts'
 import type { Passwords } from './password.ts'
 import type { Reads } from './reads.ts'
+import type { Refusals } from './refusals.ts'
 import { createThrottle, type Throttle } from './throttle.ts'
 
 export type Settings = {
@@ -32,6 +33,7 @@ export type ApiContext = {
   readonly mails: MailWriter
   readonly throttles: Throttles
   readonly reads: Reads
+  readonly refusals: Refusals
   readonly hub: LiveHub
   readonly metrics: Metrics
 }

@@ -18,6 +18,7 @@ import { createMailTexts } from './mail/text.ts'
 import { createMetrics } from './metrics.ts'
 import { createPasswords } from './password.ts'
 import { Reads } from './reads.ts'
+import { Refusals } from './refusals.ts'
 
 export type RunningApi = {
   /** Where it listens, without a slash at the end. */
@@ -85,8 +86,11 @@ async function open(
   }
   const mails = createMailWriter(await createMailTexts(), settings.publicUrl)
   const passwords = createPasswords()
+  const refusals = new Refusals({ db, clock, log })
+  later(() => refusals.stop())
   const context: ApiContext = {
     ...{ db, listener, edge, clock, log, settings, passwords, mails, reads, hub, metrics },
+    refusals,
     throttles: createThrottles(),
   }
   const app = await buildApp(context)

@@ -46,6 +46,14 @@ export async function appendEvent(tx: Db, event: NewEvent): Promise<number> {
   return seq
 }
 
+/** In a transaction of its own, which would rather fail than wait for long: what it writes is not worth holding up its caller. */
+export async function appendEventsAlone(db: Db, events: readonly NewEvent[]): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    await sql`set local lock_timeout = '2s'`.execute(tx)
+    for (const event of events) await appendEvent(tx, event)
+  })
+}
+
 /** `row` is the sequence number at which the chain breaks, and `what` how. */
 export type LogFault = { readonly row: number; readonly what: 'changed' | 'missing' | 'head' }
 

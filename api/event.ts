@@ -1,0 +1,123 @@
+// What goes into the event log, and by whom (R63).
+import { findAccount } from '@ridethrough/db/query/account.ts'
+import { appendEvent, type NewEvent } from '@ridethrough/db/query/event.ts'
+import type { Db } from '@ridethrough/db/schema.ts'
+import { FAULTS, Fault, type FaultCode } from '@ridethrough/protocol/fault.ts'
+import type { EventKind } from '@ridethrough/protocol/http/event.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ApiContext } from './context.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Milliseconds since 1970 by our clock. */
+    receivedAt: number
+  }
+}
+
+export type Actor = {
+  /** `null`: nobody who is signed in. */
+  readonly accountId: string | null
+  /** The session or token by which it is done. */
+  readonly credentialId: string | null
+  /** `null`: the company that the account is in, if there is an account. */
+  readonly companyId: string | null
+  /** Network address. */
+  readonly address: string
+  /** Milliseconds since 1970. */
+  readonly now: number
+}
+
+export type Act = {
+  readonly kind: EventKind
+  /** Ids and names of what it is about: `{ device: { id, name } }`. Never a secret. */
+  readonly subject: Readonly<Record<string, unknown>>
+  /** In whose log it stands: the actor's company unless said otherwise, `null` for nobody's. */
+  readonly companyId?: string | null | undefined
+}
+
+export type Refusal = Act & { readonly code: FaultCode }
+
+/** What the installation does itself, by no request: a command of the operator, a job. */
+export function systemActor(now: number): Actor {
+  return { accountId: null, credentialId: null, companyId: null, address: '', now }
+}
+
+export function actorOf(request: FastifyRequest): Actor {
+  return {
+    accountId: request.viewer?.accountId ?? null,
+    credentialId: request.viewer?.sessionId ?? null,
+    companyId: null,
+    address: request.ip,
+    now: request.receivedAt,
+  }
+}
+
+/** Before any other hook of our own routes: what an event says of its time is when the request came. */
+export function stampRequests(app: FastifyInstance, { clock }: Pick<ApiContext, 'clock'>): void {
+  app.decorateRequest('receivedAt', 0)
+  app.addHook('onRequest', async (request) => {
+    request.receivedAt = clock.now()
+  })
+}
+
+/**
+ * In the transaction of the change, after it and before `recordAccessChange`: it locks the head of the log until the
+ * commit. An act that concerns two companies is recorded once for each.
+ */
+export async function recordEvent(tx: Db, actor: Actor, act: Act): Promise<void> {
+  await appendEvent(tx, await eventOf(tx, actor, act, 'done'))
+}
+
+/** In a transaction of its own. Never rejects: what could not be written goes to the log of the process. */
+export function recordRefusal(
+  { refusals }: Pick<ApiContext, 'refusals'>,
+  actor: Actor,
+  refusal: Refusal,
+): Promise<void> {
+  return refusals.record(actor, refusal)
+}
+
+/** Runs it, and records when it is refused. What is only filled in wrongly, and failures of ours, are no refusals. */
+export async function recordingRefusals<T>(
+  context: Pick<ApiContext, 'refusals'>,
+  actor: Actor,
+  act: Act,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof Fault && isRefusal(error.code)) {
+      await recordRefusal(context, actor, { ...act, code: error.code })
+    }
+    throw error
+  }
+}
+
+export async function eventOf(db: Db, actor: Actor, act: Act, outcome: NewEvent['outcome']): Promise<NewEvent> {
+  const { accountId, credentialId, address } = actor
+  const companyId =
+    act.companyId !== undefined ? act.companyId : (actor.companyId ?? (await companyOfAccount(db, accountId)))
+  const at = new Date(actor.now)
+  return { at, companyId, accountId, credentialId, address, kind: act.kind, outcome, subject: storable(act.subject) }
+}
+
+async function companyOfAccount(db: Db, accountId: string | null): Promise<string | null> {
+  if (accountId === null) return null
+  return (await findAccount(db, accountId))?.company.id ?? null
+}
+
+function isRefusal(code: FaultCode): boolean {
+  return FAULTS[code][0] < 500 && code !== 'input-invalid' && code !== 'body-malformed'
+}
+
+const LONGEST_TEXT = 300
+
+/** Others wrote some of the texts: what jsonb cannot hold is replaced, what is too long is cut. */
+function storable(subject: Act['subject']): Act['subject'] {
+  return JSON.parse(JSON.stringify(subject), (_key, value: unknown) => {
+    if (typeof value !== 'string') return value
+    const text = value.replaceAll('\0', '\uFFFD').toWellFormed()
+    return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 1).toWellFormed()}…` : text
+  })
+}
