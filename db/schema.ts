@@ -71,6 +71,8 @@ export type AccountTable = {
   deleted_at: Generated<Date | null>
   deactivated_at: Generated<Date | null>
   password_changed_at: Generated<Date | null>
+  /** Since when it is in this company. */
+  joined_at: ColumnType<Date, Date | undefined, Date>
   created_at: Created
 }
 
@@ -346,6 +348,7 @@ export type EventTable = {
 export type SetupTable = {
   singleton: Generated<boolean>
   operator_code_hash: Buffer | null
+  operator_code_tries: Generated<number>
   operator_code_expires_at: Date | null
   operator_id: string | null
 }

@@ -53,7 +53,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     alter table account
       add column deleted_at timestamptz,
       add column deactivated_at timestamptz,
-      add column password_changed_at timestamptz;
+      add column password_changed_at timestamptz,
+      add column joined_at timestamptz not null default now();
+    update account set joined_at = created_at;
     alter table email_code drop constraint email_code_purpose_check;
     alter table email_code
       add constraint email_code_purpose_check check (purpose in ('verify-address', 'reset-password', 'change-address-old', 'change-address-new')),
@@ -110,24 +112,37 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create index invitation_email on invitation (email_folded) where state = 'pending';
   `)
 
-  // R45: at the commit, whoever is left in a company has an active owner among them. The company's row is locked, so that two
-  // transactions that each take away one of two owners come one after the other, and the second is refused.
+  // R45: at the commit, whoever is left in a company, and whoever has come into it, has an active owner among them; the inactive
+  // count as left, since nobody else could let them in again. The company's row is locked, so that two transactions that each
+  // take away one of two owners come one after the other, and the second is refused. A device comes only into a company with an owner.
   await run(`
+    create function has_owner(concerned uuid) returns boolean language sql as $$
+      select exists (select from account where company_id = concerned and role = 'owner' and active and verified_at is not null and deleted_at is null)
+    $$;
     create function company_keeps_owner() returns trigger language plpgsql as $$
     declare
-      concerned uuid := old.company_id;
+      concerned uuid;
     begin
-      perform 1 from company where id = concerned for update;
-      if exists (select from account where company_id = concerned and verified_at is not null and deleted_at is null and active)
-        or exists (select from device where company_id = concerned) then
-        if not exists (select from account where company_id = concerned and role = 'owner' and active and verified_at is not null and deleted_at is null) then
+      for concerned in select distinct id from unnest(array[old.company_id, new.company_id]) as id where id is not null order by id loop
+        perform 1 from company where id = concerned for update;
+        if (exists (select from account where company_id = concerned and verified_at is not null and deleted_at is null)
+          or exists (select from device where company_id = concerned)) and not has_owner(concerned) then
           raise exception 'company % would have no active owner', concerned using errcode = 'RT003', constraint = 'company_keeps_owner';
         end if;
-      end if;
+      end loop;
       return null;
     end $$;
     create constraint trigger company_keeps_owner after update of role, active, company_id, deleted_at or delete on account
       deferrable initially deferred for each row when (old.role = 'owner' and old.active) execute function company_keeps_owner();
+    create function device_needs_owner() returns trigger language plpgsql as $$
+    begin
+      perform 1 from company where id = new.company_id for key share;
+      if not has_owner(new.company_id) then
+        raise exception 'company % has no active owner', new.company_id using errcode = 'RT003', constraint = 'device_needs_owner';
+      end if;
+      return new;
+    end $$;
+    create trigger device_needs_owner before insert or update of company_id on device for each row execute function device_needs_owner();
   `)
 
   // The event log: one chain over all rows. Each hash covers the row and the hash before it; the head is locked until the commit.
@@ -164,6 +179,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create table setup (
       singleton boolean primary key default true check (singleton),
       operator_code_hash bytea,
+      operator_code_tries integer not null default 0,
       operator_code_expires_at timestamptz,
       operator_id uuid references account
     );
