@@ -246,6 +246,8 @@ describe('reads over HTTP', () => {
     const { db } = harness.database
     const order: string[] = []
     await report(db, rack, 1, {})
+    // Viewers of earlier tests would read too, and stand in the same queue.
+    await expect.poll(liveViewers).toBe(0)
     await expect
       .poll(async () => (await clientOf(harness.api, bob.token)('GET', `/devices/${rack}/state`)).status)
       .toBe(200)
@@ -262,6 +264,11 @@ describe('reads over HTTP', () => {
     })
     expect(order).toEqual(['read cut', 'revoked 200'])
   })
+
+  async function liveViewers(): Promise<number> {
+    const { body } = await clientOf(harness.api)('GET', '//metrics')
+    return Number(/^ridethrough_live_viewers (\d+)$/m.exec(body)?.[1])
+  }
 
   async function waitingFor(table: string): Promise<void> {
     const waiting = async () =>
