@@ -6,6 +6,7 @@ import { FAULTS, Fault, type FaultCode } from '@ridethrough/protocol/fault.ts'
 import type { EventKind } from '@ridethrough/protocol/http/event.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ApiContext } from './context.ts'
+import { viewerOf } from './plugin/auth.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -37,6 +38,9 @@ export type Act = {
 
 export type Refusal = Act & { readonly code: FaultCode }
 
+/** Somebody who is signed in. */
+export type SignedIn = Actor & { readonly accountId: string; readonly credentialId: string }
+
 /** What the installation does itself, by no request: a command of the operator, a job. */
 export function systemActor(now: number): Actor {
   return { accountId: null, credentialId: null, companyId: null, address: '', now }
@@ -45,11 +49,17 @@ export function systemActor(now: number): Actor {
 export function actorOf(request: FastifyRequest): Actor {
   return {
     accountId: request.viewer?.accountId ?? null,
-    credentialId: request.viewer?.sessionId ?? null,
+    credentialId: request.viewer?.credentialId ?? null,
     companyId: null,
     address: request.ip,
     now: request.receivedAt,
   }
+}
+
+/** For routes whose `needs` is not `nobody`. */
+export function signedIn(request: FastifyRequest): SignedIn {
+  const { accountId, sessionId } = viewerOf(request)
+  return { ...actorOf(request), accountId, credentialId: sessionId }
 }
 
 /** Before any other hook of our own routes: what an event says of its time is when the request came. */
@@ -77,29 +87,66 @@ export function recordRefusal(
   return refusals.record(actor, refusal)
 }
 
-/** Runs it, and records when it is refused. What is only filled in wrongly, and failures of ours, are no refusals. */
+/** Whose it is that somebody was refused: asked only when the refusal itself says that the thing is there. */
+export type Concerned = () => Promise<Pick<Act, 'subject'> & { readonly companyId: string }>
+
+/**
+ * Runs it, and records when it is refused: in the log of who tried, and of whom it concerned. What is only filled in
+ * wrongly, and failures of ours, are no refusals.
+ */
 export async function recordingRefusals<T>(
-  context: Pick<ApiContext, 'refusals'>,
+  context: Pick<ApiContext, 'db' | 'log' | 'refusals'>,
   actor: Actor,
   act: Act,
   run: () => Promise<T>,
+  concerned?: Concerned,
 ): Promise<T> {
   try {
     return await run()
   } catch (error) {
     if (error instanceof Fault && isRefusal(error.code)) {
-      await recordRefusal(context, actor, { ...act, code: error.code })
+      await recordForBoth(context, actor, { ...act, code: error.code }, concerned)
     }
     throw error
   }
 }
 
+async function recordForBoth(
+  context: Pick<ApiContext, 'db' | 'log' | 'refusals'>,
+  actor: Actor,
+  refusal: Refusal,
+  concerned: Concerned | undefined,
+): Promise<void> {
+  try {
+    const other = refusal.code === 'not-found' ? undefined : await concerned?.()
+    const subject = { ...refusal.subject, ...other?.subject }
+    await recordRefusal(context, actor, { ...refusal, subject })
+    const own = actor.companyId ?? (await companyOfAccount(context.db, actor.accountId))
+    if (other && other.companyId !== own) await recordRefusal(context, actor, { ...refusal, ...other, subject })
+  } catch (error) {
+    context.log.error({ err: error, kind: refusal.kind }, 'a refused attempt could not be written to the event log')
+  }
+}
+
+/**
+ * In the log of somebody else's company stands who did it, but not from where nor by which session: that is theirs.
+ * An act that carries no address is therefore the second row of one that stands elsewhere.
+ */
 export async function eventOf(db: Db, actor: Actor, act: Act, outcome: NewEvent['outcome']): Promise<NewEvent> {
-  const { accountId, credentialId, address } = actor
-  const companyId =
-    act.companyId !== undefined ? act.companyId : (actor.companyId ?? (await companyOfAccount(db, accountId)))
-  const at = new Date(actor.now)
-  return { at, companyId, accountId, credentialId, address, kind: act.kind, outcome, subject: storable(act.subject) }
+  const { accountId } = actor
+  const own = actor.companyId ?? (await companyOfAccount(db, accountId))
+  const companyId = act.companyId === undefined ? own : act.companyId
+  const isForeign = accountId !== null && companyId !== null && companyId !== own
+  return {
+    at: new Date(actor.now),
+    companyId,
+    accountId,
+    credentialId: isForeign ? null : actor.credentialId,
+    address: isForeign ? '' : actor.address,
+    kind: act.kind,
+    outcome,
+    subject: storable(act.subject),
+  }
 }
 
 async function companyOfAccount(db: Db, accountId: string | null): Promise<string | null> {

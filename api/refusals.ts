@@ -9,7 +9,7 @@ import { type Actor, eventOf, type Refusal } from './event.ts'
 
 const WINDOW_MS = 60_000
 /** Rows a minute of one kind from one address; what comes beyond is counted and makes one row together. */
-const MOST_OF_ADDRESS = 10
+const MOST_OF_ADDRESS = 20
 /** Rows a minute from everywhere. */
 const MOST = 300
 /** How many of those counts are kept apart; beyond that, one for each kind and code. */

@@ -17,15 +17,19 @@ import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { foldAddress } from '@ridethrough/protocol/http/common.ts'
 import type { EdgeReport, NewShare } from '@ridethrough/protocol/http/share.ts'
+import type { Subject } from '@ridethrough/protocol/policy.ts'
 import { changeAccess } from './access.ts'
 import { CODE_TRIES, hashCode, INVITATION_CODE, mintCode } from './code.ts'
 import type { ApiContext } from './context.ts'
+import type { SignedIn } from './event.ts'
 import { postMail } from './mail/post.ts'
+import { recordShare } from './share-event.ts'
 import { isManager, offerable } from './sharing-rules.ts'
 
 export type ShareChange = { readonly result: Share; readonly access: EdgeReport }
 
-export async function offerShare(context: ApiContext, accountId: string, offer: NewShare): Promise<ShareChange> {
+export async function offerShare(context: ApiContext, actor: SignedIn, offer: NewShare): Promise<ShareChange> {
+  const { accountId } = actor
   const now = context.clock.now()
   context.throttles.invitation.take(accountId, now)
   const folded = foldAddress(offer.email)
@@ -41,7 +45,7 @@ export async function offerShare(context: ApiContext, accountId: string, offer: 
     if (foldAddress(sharer.email) === folded)
       throw new Fault('share-self', 'This is your own address: name somebody else')
     const sheet = await loadFactsOfDevices(tx, deviceIds)
-    const privileges = offerable(sheet, accountId, deviceIds, offer, now)
+    const privileges = offerable(sheet, asker, deviceIds, offer, now)
     const recipient = await findAccountByAddress(tx, folded)
     const code = mintCode(INVITATION_CODE)
     const codeExpiresAt = new Date(now + INVITATION_CODE.lifetimeMs)
@@ -60,16 +64,13 @@ export async function offerShare(context: ApiContext, accountId: string, offer: 
     })
     const result = await shareOf(tx, id)
     await invite(context, tx, result, code.text, codeExpiresAt)
+    await recordShare(tx, actor, 'share.made', result)
     return { result, change: changeOf(result, 'share offered') }
   })
 }
 
-export function acceptInvitation(
-  context: ApiContext,
-  accountId: string,
-  id: string,
-  code: string,
-): Promise<ShareChange> {
+export function acceptInvitation(context: ApiContext, actor: SignedIn, id: string, code: string): Promise<ShareChange> {
+  const { accountId } = actor
   const now = context.clock.now()
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
@@ -80,85 +81,91 @@ export function acceptInvitation(
     const result = await shareOf(tx, id)
     const mail = context.mails.accepted(result.sharedBy, `${account.name} (${account.email})`, result.devices)
     await postMail(context, tx, mail)
+    await recordShare(tx, actor, 'share.accepted', result)
     return { result, change: changeOf(result, 'share accepted') }
   })
 }
 
 /** Signed in with the address is proof enough to say no. */
-export function declineInvitation(context: ApiContext, accountId: string, id: string): Promise<ShareChange> {
+export function declineInvitation(context: ApiContext, actor: SignedIn, id: string): Promise<ShareChange> {
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
-    if (!share || !(await isRecipient(tx, share, accountId))) throw noShare()
+    if (!share || !(await isRecipient(tx, share, actor.accountId))) throw noShare()
     if (share.state !== 'pending') throw ended(share)
     await endShare(tx, id, 'declined', new Date(context.clock.now()))
+    await recordShare(tx, actor, 'share.declined', share)
     return { result: await shareOf(tx, id), change: changeOf(share, 'share declined') }
   })
 }
 
-export function resendInvitation(context: ApiContext, accountId: string, id: string): Promise<ShareChange> {
+export function resendInvitation(context: ApiContext, actor: SignedIn, id: string): Promise<ShareChange> {
   const now = context.clock.now()
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
-    if (!share || !(await mayManage(tx, share, accountId, now))) throw noShare()
+    if (!share || !(await mayManage(tx, share, actor.accountId, now))) throw noShare()
     if (share.state !== 'pending') throw ended(share)
     context.throttles.resend.take(id, now)
     const code = mintCode(INVITATION_CODE)
     const codeExpiresAt = new Date(now + INVITATION_CODE.lifetimeMs)
     await renewShareCode(tx, id, code.hash, codeExpiresAt)
     await invite(context, tx, share, code.text, codeExpiresAt)
+    await recordShare(tx, actor, 'share.resent', share)
     return { result: await shareOf(tx, id), change: changeOf(share, 'share offered again') }
   })
 }
 
 /** R17: either side ends it at any time. */
-export function endWholeShare(context: ApiContext, accountId: string, id: string): Promise<ShareChange> {
+export function endWholeShare(context: ApiContext, actor: SignedIn, id: string): Promise<ShareChange> {
   const now = context.clock.now()
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
-    const side = share && (await sideOf(tx, share, accountId, now))
+    const side = share && (await sideOf(tx, share, actor.accountId, now))
     if (!share || !side) throw noShare()
-    return endAs(context, tx, share, side, now)
+    return endAs(context, tx, actor, share, side)
   })
 }
 
 /** R16, R17: the owner unticks one device, or the recipient takes it out of their view. With the last one the share ends. */
 export function removeDeviceFromShare(
   context: ApiContext,
-  accountId: string,
+  actor: SignedIn,
   id: string,
   deviceId: string,
 ): Promise<ShareChange> {
   const now = context.clock.now()
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
-    const side = share && (await sideOf(tx, share, accountId, now))
+    const side = share && (await sideOf(tx, share, actor.accountId, now))
     if (!share || !side) throw noShare()
     if (!share.devices.some((device) => device.id === deviceId)) throw noShare()
     if (!isOpen(share)) throw ended(share)
     await removeShareDevice(tx, id, deviceId, side, new Date(now))
-    if (share.devices.length === 1) return endAs(context, tx, share, side, now)
+    if (share.devices.length === 1) return endAs(context, tx, actor, share, side)
+    const devices = share.devices.filter((device) => device.id === deviceId)
+    await recordShare(tx, actor, 'share.narrowed', { ...share, devices }, { by: side })
     return { result: await shareOf(tx, id), change: changeOf(share, `device taken out of a share by the ${side}`) }
   })
 }
 
 /** The share, for those on either side of it; for others it is not there. */
-export async function getShare(context: ApiContext, accountId: string, id: string): Promise<Share> {
+export async function getShare(context: ApiContext, asker: Subject, id: string): Promise<Share> {
   const share = await findShare(context.db, id)
-  if (!share || !(await sideOf(context.db, share, accountId, context.clock.now()))) throw noShare()
+  if (!share || !(await sideOf(context.db, share, asker, context.clock.now()))) throw noShare()
   return share
 }
 
-async function endAs(context: ApiContext, tx: Db, share: Share, side: 'owner' | 'recipient', now: number) {
+async function endAs(context: ApiContext, tx: Db, actor: SignedIn, share: Share, side: 'owner' | 'recipient') {
   if (!isOpen(share)) throw ended(share)
   const isAccepted = share.state === 'accepted'
   const asOwner = isAccepted ? 'revoked' : 'withdrawn'
   const asRecipient = isAccepted ? 'left' : 'declined'
   const state = side === 'owner' ? asOwner : asRecipient
-  await endShare(tx, share.id, state, new Date(now))
+  await endShare(tx, share.id, state, new Date(context.clock.now()))
   // Only who had something is told that it is gone.
   if (state === 'revoked') {
     await postMail(context, tx, context.mails.revoked({ email: share.email }, share.sharedBy.name, share.devices))
   }
+  await recordShare(tx, actor, state === 'declined' ? 'share.declined' : 'share.ended', share, { state })
   return { result: await shareOf(tx, share.id), change: changeOf(share, `share ${state}`) }
 }
 
@@ -208,18 +215,13 @@ function invite(context: ApiContext, tx: Db, share: Share, code: string, codeExp
   return postMail(context, tx, mail)
 }
 
-async function sideOf(
-  db: Db,
-  share: Share,
-  accountId: string,
-  now: number,
-): Promise<'owner' | 'recipient' | undefined> {
-  if (await mayManage(db, share, accountId, now)) return 'owner'
-  return (await isRecipient(db, share, accountId)) ? 'recipient' : undefined
+async function sideOf(db: Db, share: Share, asker: Subject, now: number): Promise<'owner' | 'recipient' | undefined> {
+  if (await mayManage(db, share, asker, now)) return 'owner'
+  return (await isRecipient(db, share, asker.accountId)) ? 'recipient' : undefined
 }
 
-async function mayManage(db: Db, share: Share, accountId: string, now: number): Promise<boolean> {
-  return isManager(await loadFactsOfDevices(db, share.everDeviceIds), accountId, share, now)
+async function mayManage(db: Db, share: Share, asker: Subject, now: number): Promise<boolean> {
+  return isManager(await loadFactsOfDevices(db, share.everDeviceIds), asker, share, now)
 }
 
 async function isRecipient(db: Db, share: Share, accountId: string): Promise<boolean> {

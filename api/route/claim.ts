@@ -9,14 +9,15 @@ import type { z } from 'zod'
 import { changeAccess } from '../access.ts'
 import { hashCode } from '../code.ts'
 import type { ApiContext } from '../context.ts'
-import { beginRead, viewerOf } from '../plugin/auth.ts'
+import { recordEvent, recordingRefusals, type SignedIn, signedIn } from '../event.ts'
+import { beginRead } from '../plugin/auth.ts'
 import { oneDevice } from './device.ts'
 
 export const claimRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   app.post(
     '/devices/claim',
     {
-      config: { needs: 'session' },
+      config: { needs: 'session', recent: 'if-company-asks' },
       // As for every answer that is a read.
       compress: false,
       schema: {
@@ -27,12 +28,16 @@ export const claimRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       },
     },
     async (request, reply) => {
-      const { accountId } = viewerOf(request)
-      context.throttles.claim.take(accountId, context.clock.now())
-      const { result } = await changeAccess(context, (tx) => claim(context, tx, accountId, request.body))
+      const actor = signedIn(request)
+      const { accountId } = actor
+      // The code that was tried is somebody's secret, so the log does not hold it.
+      const { result } = await recordingRefusals(context, actor, { kind: 'device.claimed', subject: {} }, async () => {
+        context.throttles.claim.take(accountId, context.clock.now())
+        return changeAccess(context, (tx) => claim(context, tx, actor, request.body))
+      })
       context.throttles.claim.forget(accountId)
       const principal = await beginRead(context, request, reply)
-      return reply.code(201).send(await oneDevice(context, principal, result))
+      return reply.code(201).send(await oneDevice(context, viewerOf(request), principal, result))
     },
   )
 }
@@ -40,7 +45,7 @@ export const claimRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
 async function claim(
   { clock, settings }: ApiContext,
   tx: Db,
-  accountId: string,
+  actor: SignedIn,
   { code, name, timeZone }: z.infer<typeof DeviceClaim>,
 ) {
   const found = await findClaimable(tx, hashCode(code))
@@ -49,7 +54,7 @@ async function claim(
   if (found.expiresAt && found.expiresAt.getTime() <= clock.now()) {
     throw new Fault('code-expired', 'The code has run out: the agent shows a new one')
   }
-  const account = await findAccount(tx, accountId)
+  const account = await findAccount(tx, actor.accountId)
   if (!account) throw new Fault('session-missing', 'The account is no longer there')
   await insertDevice(tx, {
     id: found.deviceId,
@@ -58,8 +63,10 @@ async function claim(
     name: name ?? found.name,
     plan: settings.defaultPlan,
     timeZone: timeZone ?? 'UTC',
-    claimedBy: accountId,
+    claimedBy: actor.accountId,
   })
+  const subject = { device: { id: found.deviceId, name: name ?? found.name }, agent: { id: found.agentId } }
+  await recordEvent(tx, actor, { kind: 'device.claimed', subject, companyId: account.company.id })
   const accounts = await listCompanyAccountIds(tx, account.company.id)
   return {
     result: found.deviceId,

@@ -18,14 +18,16 @@ import { Fault } from '@ridethrough/protocol/fault.ts'
 import { IdParams, PageQuery } from '@ridethrough/protocol/http/common.ts'
 import { DeviceChange, DevicePage, DeviceQuery, DeviceView, StateView } from '@ridethrough/protocol/http/device.ts'
 import { EdgeReport } from '@ridethrough/protocol/http/share.ts'
-import { decide, FULL_SCOPE } from '@ridethrough/protocol/policy.ts'
+import { decide, type Subject } from '@ridethrough/protocol/policy.ts'
 import { devicesWith, mayOn } from '@ridethrough/protocol/rights.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { changeAccess, noDevice, refusal } from '../access.ts'
 import type { ApiContext } from '../context.ts'
+import { recordEvent, recordingRefusals, type SignedIn, signedIn } from '../event.ts'
 import { stateView } from '../freshness.ts'
 import { principalOf, viewerOf } from '../plugin/auth.ts'
+import { recordShare } from '../share-event.ts'
 import { deviceView, shareIdOf, shareIdsOf } from '../view.ts'
 
 export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
@@ -34,7 +36,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   app.get(
     '/devices',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'rights', admits: ['tokens'] },
       schema: {
         tags: ['devices'],
         summary: 'Devices that the asker may see, with their state',
@@ -60,16 +62,16 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   app.get(
     '/devices/:id',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'rights', admits: ['tokens'] },
       schema: { tags: ['devices'], summary: 'One device', params: IdParams, response: { 200: DeviceView } },
     },
-    async (request) => oneDevice(context, principalOf(request), request.params.id),
+    async (request) => oneDevice(context, viewerOf(request), principalOf(request), request.params.id),
   )
 
   app.get(
     '/devices/:id/state',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'rights', admits: ['tokens'] },
       schema: {
         tags: ['devices'],
         summary: 'The newest known values of a device',
@@ -79,9 +81,8 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
     async (request) => {
       const { id } = request.params
-      const { accountId } = viewerOf(request)
       if (!mayOn(principalOf(request).rights, 'monitor', id, clock.now())) {
-        throw await refusal(db, accountId, 'monitor', id, clock.now())
+        throw await refusal(db, viewerOf(request), 'monitor', id, clock.now())
       }
       const device = await findDevice(db, id)
       if (!device) throw noDevice()
@@ -92,7 +93,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   app.patch(
     '/devices/:id',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'rights', admits: ['tokens'] },
       schema: {
         tags: ['devices'],
         summary: 'Rename a device or move it to another time zone',
@@ -103,19 +104,22 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
     async (request) => {
       const { id } = request.params
-      await db.transaction().execute(async (tx) => {
-        await lockDevices(tx, [id])
-        await needOwner(tx, viewerOf(request).accountId, id, clock.now())
-        await updateDevice(tx, id, request.body)
-      })
-      return oneDevice(context, principalOf(request), id)
+      const actor = signedIn(request)
+      await recordingDeviceRefusals(context, actor, 'device.changed', id, () =>
+        db.transaction().execute(async (tx) => {
+          await lockDevices(tx, [id])
+          await needOwner(tx, actor.accountId, id, clock.now())
+          await changeDevice(tx, actor, id, request.body)
+        }),
+      )
+      return oneDevice(context, viewerOf(request), principalOf(request), id)
     },
   )
 
   app.delete(
     '/devices/:id',
     {
-      config: { needs: 'session' },
+      config: { needs: 'session', admits: ['tokens'], recent: 'if-company-asks' },
       schema: {
         tags: ['devices'],
         summary: 'Give up a device: its shares end, its history is deleted',
@@ -125,44 +129,91 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
     async (request) => {
       const { id } = request.params
-      const { access } = await changeAccess(context, async (tx) => {
-        await lockDevices(tx, [id])
-        await needOwner(tx, viewerOf(request).accountId, id, clock.now())
-        return { result: undefined, change: await giveUp(tx, id, new Date(clock.now())) }
-      })
+      const actor = signedIn(request)
+      const { access } = await recordingDeviceRefusals(context, actor, 'device.deleted', id, () =>
+        changeAccess(context, async (tx) => {
+          await lockDevices(tx, [id])
+          await needOwner(tx, actor.accountId, id, clock.now())
+          return { result: undefined, change: await giveUp(tx, actor, id, new Date(clock.now())) }
+        }),
+      )
       return { access }
     },
   )
 }
 
 /** Naming, registering and giving up a device are its owner's (R19): asked of the facts in the transaction itself. */
-async function needOwner(tx: ApiContext['db'], accountId: string, deviceId: string, now: number): Promise<void> {
+async function needOwner(tx: ApiContext['db'], asker: Subject, deviceId: string, now: number): Promise<void> {
   const { devices, facts } = await loadFactsOfDevices(tx, [deviceId])
   const device = devices[0]
-  const subject = { accountId, scope: FULL_SCOPE }
-  if (device && decide(subject, 'register', device, facts, now).allow) return
-  throw await refusal(tx, accountId, 'register', deviceId, now)
+  if (device && decide(asker, 'register', device, facts, now).allow) return
+  throw await refusal(tx, asker, 'register', deviceId, now)
 }
 
-async function giveUp(tx: ApiContext['db'], id: string, at: Date) {
+/** Refused to somebody who sees the device: its owners read of it too. */
+function recordingDeviceRefusals<T>(
+  context: ApiContext,
+  actor: SignedIn,
+  kind: 'device.changed' | 'device.deleted',
+  id: string,
+  run: () => Promise<T>,
+): Promise<T> {
+  return recordingRefusals(context, actor, { kind, subject: { device: { id } } }, run, async () => {
+    const device = await findDevice(context.db, id)
+    if (!device) throw noDevice()
+    return { subject: { device: { id, name: device.name } }, companyId: device.companyId }
+  })
+}
+
+async function changeDevice(
+  tx: ApiContext['db'],
+  actor: SignedIn,
+  id: string,
+  change: z.infer<typeof DeviceChange>,
+): Promise<void> {
+  const before = await findDevice(tx, id)
+  await updateDevice(tx, id, change)
+  const after = await findDevice(tx, id)
+  if (!before || !after) throw noDevice()
+  const changes = (['name', 'timeZone'] as const)
+    .filter((field) => before[field] !== after[field])
+    .map((field) => [field, { from: before[field], to: after[field] }] as const)
+  if (changes.length === 0) return
+  const subject = { device: { id, name: after.name }, changes: Object.fromEntries(changes) }
+  await recordEvent(tx, actor, { kind: 'device.changed', subject, companyId: after.companyId })
+}
+
+async function giveUp(tx: ApiContext['db'], actor: SignedIn, id: string, at: Date) {
   const device = await findDevice(tx, id)
   if (!device) throw noDevice()
   const shares = await listSharesOfDevice(tx, id)
+  const { companyId, name } = device
   for (const share of shares) {
     const isLast = share.devices.every((one) => one.id === id)
     if (isLast) await endShare(tx, share.id, share.state === 'accepted' ? 'revoked' : 'withdrawn', at)
   }
   await deleteDevice(tx, id)
   await enqueueForgetting(tx, id, at)
+  await recordEvent(tx, actor, { kind: 'device.deleted', subject: { device: { id, name } }, companyId })
+  for (const share of shares) {
+    const kind = share.devices.length === 1 ? 'share.ended' : 'share.narrowed'
+    const devices = share.devices.filter((one) => one.id === id)
+    await recordShare(tx, actor, kind, { ...share, devices }, { because: 'device.deleted' })
+  }
   const recipients = shares.flatMap((share) => (share.accountId === null ? [] : [share.accountId]))
-  const accounts = [...recipients, ...(await listCompanyAccountIds(tx, device.companyId))]
+  const accounts = [...recipients, ...(await listCompanyAccountIds(tx, companyId))]
   return { accounts, devices: [id], agents: [device.agentId], what: 'device given up' }
 }
 
 /** As the principal may see it at this instant. */
-export async function oneDevice(context: ApiContext, principal: Principal, id: string): Promise<DeviceView> {
+export async function oneDevice(
+  context: ApiContext,
+  asker: Subject,
+  principal: Principal,
+  id: string,
+): Promise<DeviceView> {
   const now = context.clock.now()
-  if (!mayOn(principal.rights, 'monitor', id, now)) throw await refusal(context.db, principal.id, 'monitor', id, now)
+  if (!mayOn(principal.rights, 'monitor', id, now)) throw await refusal(context.db, asker, 'monitor', id, now)
   const device = await findDevice(context.db, id)
   const [view] = device ? await viewsOf(context, principal, [device]) : []
   if (!view) throw noDevice()

@@ -10,10 +10,13 @@ import {
   ShareView,
 } from '@ridethrough/protocol/http/share.ts'
 import { devicesWith } from '@ridethrough/protocol/rights.ts'
+import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
+import { recordingRefusals, type SignedIn, signedIn } from '../event.ts'
 import { principalOf, viewerOf } from '../plugin/auth.ts'
+import { recordingShareRefusals, type ShareKind } from '../share-event.ts'
 import {
   acceptInvitation,
   declineInvitation,
@@ -33,6 +36,16 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
     const { result, access } = await change
     return { share: shareView(result, context.clock.now()), access }
   }
+  /** One step in the life of a share; that it was refused is recorded as well. */
+  const step = (
+    request: FastifyRequest<{ Params: { id: string } }>,
+    kind: ShareKind,
+    take: (actor: SignedIn, id: string) => Promise<ShareChange>,
+  ): Promise<ShareChangeAnswer> => {
+    const actor = signedIn(request)
+    const { id } = request.params
+    return recordingShareRefusals(context, actor, kind, id, () => answer(take(actor, id)))
+  }
 
   app.post(
     '/shares',
@@ -48,7 +61,9 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       },
     },
     async (request, reply) => {
-      const made = await answer(offerShare(context, viewerOf(request).accountId, request.body))
+      const actor = signedIn(request)
+      const act = { kind: 'share.made', subject: { email: request.body.email, devices: idsOf(request.body) } } as const
+      const made = await recordingRefusals(context, actor, act, () => answer(offerShare(context, actor, request.body)))
       return reply.code(201).send(made)
     },
   )
@@ -82,7 +97,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       schema: { tags: ['shares'], summary: 'One share', params: IdParams, response: { 200: ShareView } },
     },
     async (request) => {
-      const share = await getShare(context, viewerOf(request).accountId, request.params.id)
+      const share = await getShare(context, viewerOf(request), request.params.id)
       return shareView(share, context.clock.now())
     },
   )
@@ -99,7 +114,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
         response: { 200: ShareChangeAnswer },
       },
     },
-    (request) => answer(endWholeShare(context, viewerOf(request).accountId, request.params.id)),
+    (request) => step(request, 'share.ended', (actor, id) => endWholeShare(context, actor, id)),
   )
 
   app.post(
@@ -114,7 +129,8 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
         response: { 200: ShareChangeAnswer },
       },
     },
-    (request) => answer(acceptInvitation(context, viewerOf(request).accountId, request.params.id, request.body.code)),
+    (request) =>
+      step(request, 'share.accepted', (actor, id) => acceptInvitation(context, actor, id, request.body.code)),
   )
 
   app.post(
@@ -128,7 +144,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
         response: { 200: ShareChangeAnswer },
       },
     },
-    (request) => answer(declineInvitation(context, viewerOf(request).accountId, request.params.id)),
+    (request) => step(request, 'share.declined', (actor, id) => declineInvitation(context, actor, id)),
   )
 
   app.post(
@@ -142,7 +158,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
         response: { 200: ShareChangeAnswer },
       },
     },
-    (request) => answer(resendInvitation(context, viewerOf(request).accountId, request.params.id)),
+    (request) => step(request, 'share.resent', (actor, id) => resendInvitation(context, actor, id)),
   )
 
   app.delete(
@@ -157,8 +173,12 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       },
     },
     (request) => {
-      const { id, deviceId } = request.params
-      return answer(removeDeviceFromShare(context, viewerOf(request).accountId, id, deviceId))
+      const { deviceId } = request.params
+      return step(request, 'share.narrowed', (actor, id) => removeDeviceFromShare(context, actor, id, deviceId))
     },
   )
+}
+
+function idsOf({ deviceIds }: NewShare): { readonly id: string }[] {
+  return deviceIds.map((id) => ({ id }))
 }

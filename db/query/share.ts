@@ -16,6 +16,8 @@ export type ShareDevice = {
 export type Share = {
   readonly id: string
   readonly state: ShareState
+  /** The sharer's, at the time. */
+  readonly companyId: string
   readonly email: string
   readonly folded: string
   /** The recipient; `null` until the address has an account. */
@@ -240,6 +242,7 @@ async function list(db: Db, where: (eb: ShareExpressions) => Expression<SqlBool>
     return {
       id: row.id,
       state: row.state,
+      companyId: row.company_id,
       email: row.email,
       folded: row.email_folded,
       accountId: row.account_id,
