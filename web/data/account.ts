@@ -24,7 +24,7 @@ export const accountQuery = queryOptions({
   staleTime: 60_000,
 })
 
-export function signUp(account: NewAccount): Promise<SignUpAnswer> {
+export function signUp(account: NewAccount): Promise<z.infer<typeof SignUpAnswer>> {
   return request('/accounts', SignUpAnswer, { method: 'POST', body: account })
 }
 
@@ -39,5 +39,3 @@ export function signIn(credentials: Credentials): Promise<SessionAnswer> {
 export function signOut(): Promise<void> {
   return requestNothing('/sessions/current', { method: 'DELETE' })
 }
-
-type SignUpAnswer = z.infer<typeof SignUpAnswer>

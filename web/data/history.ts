@@ -31,7 +31,7 @@ export function appendState(plot: Plot, variables: readonly string[], state: Sta
   const isSilent = state.stale || state.problem !== null
   const at = isSilent && last !== undefined && time <= last ? last + 0.001 : time
   if (last !== undefined && at <= last) return plot
-  const row = variables.map((variable): Point => (isSilent ? null : valueOf(state, variable)))
+  const row = variables.map((variable): Point => (isSilent ? null : numberAt(state, variable)))
   if (isSilent && plot.columns.every((column) => column.at(-1) === null)) return plot
   const drop = Math.max(
     0,
@@ -43,7 +43,7 @@ export function appendState(plot: Plot, variables: readonly string[], state: Sta
   }
 }
 
-function valueOf(state: StateView, variable: string): Point {
+function numberAt(state: StateView, variable: string): Point {
   const value = state.variables[variable]
   return typeof value === 'number' ? value : null
 }
