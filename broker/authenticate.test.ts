@@ -6,7 +6,8 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../test/support/database.ts'
 import { makeAgent, makePerson } from '../test/support/world.ts'
-import { Authenticator, ENROLMENTS } from './authenticate.ts'
+import { Authenticator } from './authenticate.ts'
+import { ENROLMENTS } from './enrol.ts'
 import { createMetrics } from './metrics.ts'
 import { connectAgent, connectClient, connectPerson, startTestBroker, type TestBroker } from './testing.ts'
 
@@ -53,6 +54,9 @@ test('a session that has run out, or an account that was deactivated, is refused
     .set({ expires_at: new Date(Date.now() - 1) })
     .where('id', '=', ann.sessionId)
     .execute()
+  // A company keeps an active owner: somebody must be left.
+  const cid = await makePerson(db, 'Cid')
+  await db.updateTable('account').set({ company_id: bob.companyId }).where('id', '=', cid.accountId).execute()
   await db.updateTable('account').set({ active: false }).where('id', '=', bob.accountId).execute()
   for (const person of [ann, bob]) await expect(connectPerson(broker, person)).rejects.toMatchObject({ code: 4 })
 })
