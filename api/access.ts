@@ -4,7 +4,7 @@ import { loadFactsOfAccounts } from '@ridethrough/db/query/facts.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { EdgeReport } from '@ridethrough/protocol/http/share.ts'
-import { decide, FULL_SCOPE, grantsOn, privilegesAt } from '@ridethrough/protocol/policy.ts'
+import { decide, grantsOn, privilegesAt, type Subject } from '@ridethrough/protocol/policy.ts'
 import { NO_PRIVILEGES, PRIVILEGE_TEXT, type Privilege } from '@ridethrough/protocol/privilege.ts'
 import type { ApiContext } from './context.ts'
 
@@ -27,24 +27,26 @@ export async function changeAccess<T>(
   return { result: made.result, access }
 }
 
-/** Why this account may not do that. To somebody who sees nothing of the device, it is not there. */
+/** Why this asker may not do that. To somebody who sees nothing of the device, it is not there. */
 export async function refusal(
   db: Db,
-  accountId: string,
+  asker: Subject,
   privilege: Privilege,
   deviceId: string,
   now: number,
 ): Promise<Fault> {
-  const { devices, facts } = await loadFactsOfAccounts(db, [accountId])
+  const { devices, facts } = await loadFactsOfAccounts(db, [asker.accountId])
   const device = devices.find((one) => one.id === deviceId)
-  const subject = { accountId, scope: FULL_SCOPE }
-  if (!device || privilegesAt(grantsOn(subject, device, facts), now) === NO_PRIVILEGES) return noDevice()
-  const decision = decide(subject, privilege, device, facts, now)
+  if (!device || privilegesAt(grantsOn(asker, device, facts), now) === NO_PRIVILEGES) return noDevice()
+  const decision = decide(asker, privilege, device, facts, now)
   if (!decision.allow && decision.why === 'plan') {
     return new Fault(
       'plan-too-low',
       `The device is on ${device.plan}: to ${PRIVILEGE_TEXT[privilege]} takes a higher plan`,
     )
+  }
+  if (!decision.allow && decision.why === 'scope') {
+    return new Fault('right-missing', `This API token was not made to ${PRIVILEGE_TEXT[privilege]}`)
   }
   return new Fault('right-missing', `You may see this device, but not ${PRIVILEGE_TEXT[privilege]}: ask its owner`)
 }

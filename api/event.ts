@@ -4,6 +4,7 @@ import { appendEvent, type NewEvent } from '@ridethrough/db/query/event.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { FAULTS, Fault, type FaultCode } from '@ridethrough/protocol/fault.ts'
 import type { EventKind } from '@ridethrough/protocol/http/event.ts'
+import type { Subject } from '@ridethrough/protocol/policy.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ApiContext } from './context.ts'
 import { viewerOf } from './plugin/auth.ts'
@@ -39,7 +40,7 @@ export type Act = {
 export type Refusal = Act & { readonly code: FaultCode }
 
 /** Somebody who is signed in. */
-export type SignedIn = Actor & { readonly accountId: string; readonly credentialId: string }
+export type SignedIn = Actor & Subject & { readonly credentialId: string }
 
 /** What the installation does itself, by no request: a command of the operator, a job. */
 export function systemActor(now: number): Actor {
@@ -58,8 +59,8 @@ export function actorOf(request: FastifyRequest): Actor {
 
 /** For routes whose `needs` is not `nobody`. */
 export function signedIn(request: FastifyRequest): SignedIn {
-  const { accountId, sessionId } = viewerOf(request)
-  return { ...actorOf(request), accountId, credentialId: sessionId }
+  const { accountId, credentialId, scope } = viewerOf(request)
+  return { ...actorOf(request), accountId, credentialId, scope }
 }
 
 /** Before any other hook of our own routes: what an event says of its time is when the request came. */

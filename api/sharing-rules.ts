@@ -2,7 +2,7 @@
 import type { FactSheet } from '@ridethrough/db/query/facts.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { NewShare } from '@ridethrough/protocol/http/share.ts'
-import { type DeviceFact, decide, FULL_SCOPE, grantsOn, privilegesAt } from '@ridethrough/protocol/policy.ts'
+import { type DeviceFact, decide, grantsOn, privilegesAt, type Subject } from '@ridethrough/protocol/policy.ts'
 import {
   BUILT_IN_ROLES,
   bitOf,
@@ -22,14 +22,14 @@ type Offer = Pick<NewShare, 'role' | 'privileges'>
  */
 export function offerable(
   sheet: FactSheet,
-  accountId: string,
+  sharer: Subject,
   deviceIds: readonly string[],
   offer: Offer,
   now: number,
 ): PrivilegeMask {
-  const devices = deviceIds.map((id) => shareableDevice(sheet, accountId, id, now))
+  const devices = deviceIds.map((id) => shareableDevice(sheet, sharer, id, now))
   // A plan may rise later, so what it leaves out today stays in the share; it is cut again at each decision.
-  const own = devices.reduce((mask, device) => mask & heldIgnoringPlan(sheet, accountId, device, now), SHAREABLE)
+  const own = devices.reduce((mask, device) => mask & heldIgnoringPlan(sheet, sharer, device, now), SHAREABLE)
   const wanted = offer.privileges ? maskOf(offer.privileges) : BUILT_IN_ROLES[offer.role ?? 'viewer']
   const beyond = privilegesOf(wanted & ~own)
   if (offer.privileges && beyond.length > 0) {
@@ -47,20 +47,19 @@ export function offerable(
 /** Whoever may share the devices of a share has a say in it. Ending a share is nothing that a plan sells. */
 export function isManager(
   sheet: FactSheet,
-  accountId: string,
+  asker: Subject,
   share: { readonly everDeviceIds: readonly string[]; readonly sharedBy: { readonly id: string } },
   now: number,
 ): boolean {
-  const subject = { accountId, scope: FULL_SCOPE }
   // With its last device deleted there is nothing left to decide about: it stays with its maker.
-  if (share.everDeviceIds.length === 0) return share.sharedBy.id === accountId
-  return sheet.devices.some((device) => decide(subject, 'share', onTopPlan(device), sheet.facts, now).allow)
+  if (share.everDeviceIds.length === 0) return share.sharedBy.id === asker.accountId
+  return sheet.devices.some((device) => decide(asker, 'share', onTopPlan(device), sheet.facts, now).allow)
 }
 
-function shareableDevice(sheet: FactSheet, accountId: string, id: string, now: number): DeviceFact {
+function shareableDevice(sheet: FactSheet, sharer: Subject, id: string, now: number): DeviceFact {
   const device = sheet.devices.find((one) => one.id === id)
   if (!device) throw noDevice()
-  const decision = decide({ accountId, scope: FULL_SCOPE }, 'share', device, sheet.facts, now)
+  const decision = decide(sharer, 'share', device, sheet.facts, now)
   if (decision.allow) return device
   if (decision.why === 'plan') {
     throw new Fault('plan-too-low', `A device on ${device.plan} cannot be shared: it takes Standard or Advanced`)
@@ -68,8 +67,8 @@ function shareableDevice(sheet: FactSheet, accountId: string, id: string, now: n
   throw noDevice()
 }
 
-function heldIgnoringPlan(sheet: FactSheet, accountId: string, device: DeviceFact, now: number): PrivilegeMask {
-  return privilegesAt(grantsOn({ accountId, scope: FULL_SCOPE }, onTopPlan(device), sheet.facts), now)
+function heldIgnoringPlan(sheet: FactSheet, sharer: Subject, device: DeviceFact, now: number): PrivilegeMask {
+  return privilegesAt(grantsOn(sharer, onTopPlan(device), sheet.facts), now)
 }
 
 function onTopPlan(device: DeviceFact): DeviceFact {

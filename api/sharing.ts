@@ -1,5 +1,5 @@
 // Sharing from person to person: who may offer what, and each step of an offer's life (R10-R19).
-import { findAccount, findAccountByAddress, lockAddress } from '@ridethrough/db/query/account.ts'
+import { type Account, findAccount, findAccountByAddress, lockAddress } from '@ridethrough/db/query/account.ts'
 import { lockDevices } from '@ridethrough/db/query/device.ts'
 import { loadFactsOfDevices } from '@ridethrough/db/query/facts.ts'
 import {
@@ -17,7 +17,7 @@ import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { foldAddress } from '@ridethrough/protocol/http/common.ts'
 import type { EdgeReport, NewShare } from '@ridethrough/protocol/http/share.ts'
-import type { Subject } from '@ridethrough/protocol/policy.ts'
+import { FULL_SCOPE, type Subject } from '@ridethrough/protocol/policy.ts'
 import { changeAccess } from './access.ts'
 import { CODE_TRIES, hashCode, INVITATION_CODE, mintCode } from './code.ts'
 import type { ApiContext } from './context.ts'
@@ -45,7 +45,7 @@ export async function offerShare(context: ApiContext, actor: SignedIn, offer: Ne
     if (foldAddress(sharer.email) === folded)
       throw new Fault('share-self', 'This is your own address: name somebody else')
     const sheet = await loadFactsOfDevices(tx, deviceIds)
-    const privileges = offerable(sheet, asker, deviceIds, offer, now)
+    const privileges = offerable(sheet, actor, deviceIds, offer, now)
     const recipient = await findAccountByAddress(tx, folded)
     const code = mintCode(INVITATION_CODE)
     const codeExpiresAt = new Date(now + INVITATION_CODE.lifetimeMs)
@@ -75,7 +75,7 @@ export function acceptInvitation(context: ApiContext, actor: SignedIn, id: strin
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
     const account = await accountOf(tx, accountId)
-    const refused = await checkCode(tx, share, foldAddress(account.email), hashCode(code), now)
+    const refused = await checkCode(tx, share, account, hashCode(code), now)
     if (refused) return refused
     await acceptShare(tx, id, accountId, new Date(now))
     const result = await shareOf(tx, id)
@@ -102,7 +102,7 @@ export function resendInvitation(context: ApiContext, actor: SignedIn, id: strin
   const now = context.clock.now()
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
-    if (!share || !(await mayManage(tx, share, actor.accountId, now))) throw noShare()
+    if (!share || !(await mayManage(tx, share, actor, now))) throw noShare()
     if (share.state !== 'pending') throw ended(share)
     context.throttles.resend.take(id, now)
     const code = mintCode(INVITATION_CODE)
@@ -119,7 +119,7 @@ export function endWholeShare(context: ApiContext, actor: SignedIn, id: string):
   const now = context.clock.now()
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
-    const side = share && (await sideOf(tx, share, actor.accountId, now))
+    const side = share && (await sideOf(tx, share, actor, now))
     if (!share || !side) throw noShare()
     return endAs(context, tx, actor, share, side)
   })
@@ -135,7 +135,7 @@ export function removeDeviceFromShare(
   const now = context.clock.now()
   return changeAccess(context, async (tx) => {
     const share = await lockShare(tx, id)
-    const side = share && (await sideOf(tx, share, actor.accountId, now))
+    const side = share && (await sideOf(tx, share, actor, now))
     if (!share || !side) throw noShare()
     if (!share.devices.some((device) => device.id === deviceId)) throw noShare()
     if (!isOpen(share)) throw ended(share)
@@ -173,13 +173,16 @@ async function endAs(context: ApiContext, tx: Db, actor: SignedIn, share: Share,
 async function checkCode(
   tx: Db,
   share: Share | undefined,
-  folded: string,
+  account: Account,
   hash: Buffer,
   now: number,
 ): Promise<Fault | undefined> {
   if (!share) return noShare()
   const isRight = share.codeHash?.equals(hash) ?? false
-  if (share.folded !== folded) {
+  // Once it found its account it is that one's, whatever the account's address has become.
+  const isTheirs =
+    share.accountId === null ? share.folded === foldAddress(account.email) : share.accountId === account.id
+  if (!isTheirs) {
     if (!isRight) return noShare()
     return new Fault('address-other', 'This invitation was sent to another address: sign in with that one')
   }
@@ -217,6 +220,8 @@ function invite(context: ApiContext, tx: Db, share: Share, code: string, codeExp
 
 async function sideOf(db: Db, share: Share, asker: Subject, now: number): Promise<'owner' | 'recipient' | undefined> {
   if (await mayManage(db, share, asker, now)) return 'owner'
+  // What somebody was given is theirs to leave, not an API token's.
+  if (asker.scope !== FULL_SCOPE) return undefined
   return (await isRecipient(db, share, asker.accountId)) ? 'recipient' : undefined
 }
 

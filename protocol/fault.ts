@@ -9,6 +9,7 @@ export const FAULTS = {
   'second-factor-wrong': [401, 'The code of the second factor is wrong'],
   'second-factor-required': [403, 'Your company asks for a second factor'],
   'step-up-needed': [403, 'Sign in again to do this'],
+  'token-refused': [403, 'An API token may not do this'],
   'owner-needed': [403, 'Only an owner of the company may do this'],
   'right-missing': [403, 'You may not do this'],
   'address-other': [403, 'This invitation is for another address'],

@@ -1,7 +1,7 @@
 // Who asks: the session behind a cookie or a bearer token, and whether the request came from our own pages.
 import cookie from '@fastify/cookie'
 import type { Principal } from '@ridethrough/db/edge.ts'
-import { findSessionByToken } from '@ridethrough/db/query/session.ts'
+import { type Credential, findCredential, touchCredential } from '@ridethrough/db/query/credential.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ApiContext } from '../context.ts'
@@ -12,11 +12,30 @@ import type { ApiContext } from '../context.ts'
  */
 export type Needs = 'nobody' | 'session' | 'rights'
 
-export type Viewer = { readonly accountId: string; readonly sessionId: string; readonly expiresAt: Date }
+/** Besides a session that owes nothing, which every route that needs one takes. */
+export type Admitted =
+  /** API tokens: only what is about devices and who shares them; the scope of the token cuts what it may do there. */
+  | 'tokens'
+  /** Sessions of accounts that still owe the second factor that their company asks for. */
+  | 'owing'
+
+/** A recent sign-in is asked for `always`, or where the company asks for it (what changes access or cuts power). */
+export type Recent = 'always' | 'if-company-asks'
+
+/** For how long a sign-in, or a step-up, counts as recent. */
+export const RECENT_MS = 10 * 60_000
+
+/** Who asks, and as `Subject` of the policy how far their credential reaches. */
+export type Viewer = Credential & {
+  /** When the request came, milliseconds since 1970. */
+  readonly seenAt: number
+}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     needs?: Needs
+    admits?: readonly Admitted[]
+    recent?: Recent
   }
   interface FastifyRequest {
     viewer: Viewer | null
@@ -41,10 +60,12 @@ export async function authenticateRequests(app: FastifyInstance, context: ApiCon
     const isByCookie = bearerOf(request) === undefined
     checkOrigin(request, context, isByCookie && token !== undefined)
     if (needs === 'nobody' || needs === undefined) return
-    const session =
-      token === undefined ? undefined : await findSessionByToken(context.db, token, new Date(context.clock.now()))
-    if (!session) throw new Fault('session-missing', 'Sign in first: there is no session, or it has ended')
-    request.viewer = session
+    const now = new Date(context.clock.now())
+    const credential = token === undefined ? undefined : await findCredential(context.db, token, now)
+    if (!credential) throw new Fault('session-missing', 'Sign in first: there is no session, or it has ended')
+    request.viewer = { ...credential, seenAt: now.getTime() }
+    checkAdmission(request)
+    await touchCredential(context.db, credential, now)
     if (needs === 'rights') await beginRead(context, request, reply)
   })
   // The last look before the answer is written: what follows is one turn of the event loop.
@@ -61,6 +82,16 @@ export function viewerOf(request: FastifyRequest): Viewer {
   return request.viewer
 }
 
+/**
+ * Throws `step-up-needed` unless it was shown within the last ten minutes who this is. Where it is asked of a whole
+ * route, `config.recent` says so instead.
+ */
+export function needsRecent(request: FastifyRequest): void {
+  const { authenticatedAt, seenAt } = viewerOf(request)
+  if (authenticatedAt && seenAt - authenticatedAt.getTime() < RECENT_MS) return
+  throw new Fault('step-up-needed', 'Show again that it is you: the last time was more than ten minutes ago')
+}
+
 /** For routes whose `needs` is `rights`. */
 export function principalOf(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error(`${request.routeOptions.url ?? 'a route'} did not ask for rights`)
@@ -73,9 +104,9 @@ export function principalOf(request: FastifyRequest): Principal {
  */
 export async function beginRead(context: ApiContext, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
   const { edge, reads } = context
-  const { accountId, sessionId } = viewerOf(request)
+  const { accountId, credentialId } = viewerOf(request)
   if (!edge.isServing()) throw notServing()
-  const principal = await edge.open('person', accountId, sessionId)
+  const principal = await edge.open('person', accountId, credentialId)
   if (!principal) throw new Fault('session-missing', 'The session has ended: sign in again')
   reads.begin(edge, principal, reply)
   request.principal = principal
@@ -94,6 +125,18 @@ export function clearSessionCookie(reply: FastifyReply, context: ApiContext): vo
 export function checkSocketOrigin(request: FastifyRequest, context: ApiContext): void {
   if (bearerOf(request) !== undefined) return
   if (!isOwnOrigin(request, context)) throw foreignOrigin()
+}
+
+function checkAdmission(request: FastifyRequest): void {
+  const { admits = [], recent } = request.routeOptions.config
+  const { kind, owesSecondFactor, isStepUpAsked } = viewerOf(request)
+  if (kind === 'token' && !admits.includes('tokens')) {
+    throw new Fault('token-refused', 'An API token reaches devices only: sign in to do this')
+  }
+  if (owesSecondFactor && !admits.includes('owing')) {
+    throw new Fault('second-factor-required', 'Your company asks for a second factor: set one up first')
+  }
+  if (recent === 'always' || (recent === 'if-company-asks' && isStepUpAsked)) needsRecent(request)
 }
 
 function cookieName(context: ApiContext): string {

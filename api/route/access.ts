@@ -15,7 +15,7 @@ export const accessRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
   app.get(
     '/devices/:id/access',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'rights', admits: ['tokens'] },
       schema: {
         tags: ['devices'],
         summary: 'Who may do what, and why, at an instant',
@@ -27,13 +27,12 @@ export const accessRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
     async (request) => {
       const { id } = request.params
-      const { accountId } = viewerOf(request)
+      const asker = viewerOf(request)
       const { devices, facts } = await loadFactsOfDevices(db, [id])
       const device = devices[0]
       if (!device) throw noDevice()
-      const asker = { accountId, scope: FULL_SCOPE }
       if (!decide(asker, 'share', device, facts, clock.now()).allow) {
-        throw await refusal(db, accountId, 'share', id, clock.now())
+        throw await refusal(db, asker, 'share', id, clock.now())
       }
       const at = request.query.at === undefined ? clock.now() : Date.parse(request.query.at)
       const ids = facts.memberships.map((membership) => membership.accountId)

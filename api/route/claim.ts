@@ -37,7 +37,7 @@ export const claimRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       })
       context.throttles.claim.forget(accountId)
       const principal = await beginRead(context, request, reply)
-      return reply.code(201).send(await oneDevice(context, viewerOf(request), principal, result))
+      return reply.code(201).send(await oneDevice(context, actor, principal, result))
     },
   )
 }

@@ -108,7 +108,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
       await recordingDeviceRefusals(context, actor, 'device.changed', id, () =>
         db.transaction().execute(async (tx) => {
           await lockDevices(tx, [id])
-          await needOwner(tx, actor.accountId, id, clock.now())
+          await needOwner(tx, actor, id, clock.now())
           await changeDevice(tx, actor, id, request.body)
         }),
       )
@@ -133,7 +133,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
       const { access } = await recordingDeviceRefusals(context, actor, 'device.deleted', id, () =>
         changeAccess(context, async (tx) => {
           await lockDevices(tx, [id])
-          await needOwner(tx, actor.accountId, id, clock.now())
+          await needOwner(tx, actor, id, clock.now())
           return { result: undefined, change: await giveUp(tx, actor, id, new Date(clock.now())) }
         }),
       )

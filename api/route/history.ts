@@ -10,7 +10,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { noDevice, refusal } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { silentAfterMs } from '../freshness.ts'
-import { principalOf } from '../plugin/auth.ts'
+import { principalOf, viewerOf } from '../plugin/auth.ts'
 
 const DAY_MS = 24 * 3_600_000
 const LONGEST_RANGE_MS = 400 * DAY_MS
@@ -21,7 +21,7 @@ export const historyRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
   app.get(
     '/devices/:id/history',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'rights', admits: ['tokens'] },
       schema: {
         tags: ['devices'],
         summary: 'Past values of numeric variables, averaged to at most `points` points',
@@ -39,7 +39,7 @@ export const historyRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
       const variables = parseNames(request.query.variables)
       const range = parseRange(request.query, now)
       const bounds = boundsOf(principal.rights.byDevice.get(id) ?? [], now)
-      if (!bounds) throw await refusal(db, principal.id, 'history', id, now)
+      if (!bounds) throw await refusal(db, viewerOf(request), 'history', id, now)
       const device = await findDevice(db, id)
       if (!device) throw noDevice()
       const from = Math.max(range.from, bounds.from)

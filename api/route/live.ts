@@ -18,7 +18,7 @@ export const liveRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
   app.route({
     method: 'GET',
     url: '/live',
-    config: { needs: 'session' },
+    config: { needs: 'session', admits: ['tokens'] },
     schema: {
       tags: ['live'],
       summary: 'Watch devices over a WebSocket',
@@ -64,13 +64,13 @@ function serve(context: ApiContext, socket: WebSocket, request: FastifyRequest):
 async function openViewer(
   { edge, hub, metrics }: ApiContext,
   socket: WebSocket,
-  { accountId, sessionId }: { accountId: string; sessionId: string },
+  { accountId, credentialId }: { accountId: string; credentialId: string },
 ): Promise<Viewer | undefined> {
   if (!edge.isServing()) {
     socket.close(LIVE_CLOSE.rightsUnknown, 'this server cannot confirm rights at the moment')
     return undefined
   }
-  const principal = await edge.open('person', accountId, sessionId)
+  const principal = await edge.open('person', accountId, credentialId)
   if (!principal) {
     socket.close(LIVE_CLOSE.signedOut, 'signed out')
     return undefined

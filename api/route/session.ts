@@ -44,7 +44,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
       },
     },
     async (request, reply) => {
-      const { sessionId, accountId } = viewerOf(request)
+      const { credentialId: sessionId, accountId } = viewerOf(request)
       await changeAccess(context, async (tx) => {
         await endSession(tx, sessionId, new Date(context.clock.now()))
         return { result: undefined, change: { credentials: [sessionId], what: `signed out of ${accountId}` } }

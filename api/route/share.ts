@@ -1,5 +1,5 @@
 // Shares: offered by one side, accepted by the other, ended by either.
-import { listGrantedShares, listReceivedShares } from '@ridethrough/db/query/share.ts'
+import { listGrantedShares, listReceivedShares, type Share } from '@ridethrough/db/query/share.ts'
 import { IdParams, UuidParam } from '@ridethrough/protocol/http/common.ts'
 import {
   NewShare,
@@ -9,7 +9,7 @@ import {
   ShareQuery,
   ShareView,
 } from '@ridethrough/protocol/http/share.ts'
-import { devicesWith } from '@ridethrough/protocol/rights.ts'
+import { devicesWith, type Rights } from '@ridethrough/protocol/rights.ts'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -27,7 +27,7 @@ import {
   resendInvitation,
   type ShareChange,
 } from '../sharing.ts'
-import { shareView } from '../view.ts'
+import { shareIdsOf, shareView } from '../view.ts'
 
 const DeviceOfShareParams = z.object({ id: UuidParam, deviceId: UuidParam })
 
@@ -50,7 +50,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   app.post(
     '/shares',
     {
-      config: { needs: 'session' },
+      config: { needs: 'session', admits: ['tokens'], recent: 'if-company-asks' },
       schema: {
         tags: ['shares'],
         summary: 'Share devices with the person behind an e-mail address',
@@ -71,7 +71,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   app.get(
     '/shares',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'rights', admits: ['tokens'] },
       schema: {
         tags: ['shares'],
         summary: 'Shares that are not over: granted to others, or received',
@@ -86,14 +86,16 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
         request.query.direction === 'received'
           ? await listReceivedShares(context.db, id)
           : await listGrantedShares(context.db, id, devicesWith(rights, 'share', now))
-      return { items: shares.map((share) => shareView(share, now)), next: null }
+      const visible =
+        viewerOf(request).kind === 'token' ? shares.filter((share) => isWithin(share, rights, now)) : shares
+      return { items: visible.map((share) => shareView(share, now)), next: null }
     },
   )
 
   app.get(
     '/shares/:id',
     {
-      config: { needs: 'rights' },
+      config: { needs: 'rights', admits: ['tokens'] },
       schema: { tags: ['shares'], summary: 'One share', params: IdParams, response: { 200: ShareView } },
     },
     async (request) => {
@@ -105,7 +107,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   app.delete(
     '/shares/:id',
     {
-      config: { needs: 'session' },
+      config: { needs: 'session', admits: ['tokens'], recent: 'if-company-asks' },
       schema: {
         tags: ['shares'],
         summary: 'End a share: revoked by the owner, or left by the recipient',
@@ -150,7 +152,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   app.post(
     '/shares/:id/resend',
     {
-      config: { needs: 'session' },
+      config: { needs: 'session', admits: ['tokens'], recent: 'if-company-asks' },
       schema: {
         tags: ['shares'],
         summary: 'Send the invitation again, with a new code; the old one is void',
@@ -164,7 +166,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   app.delete(
     '/shares/:id/devices/:deviceId',
     {
-      config: { needs: 'session' },
+      config: { needs: 'session', admits: ['tokens'], recent: 'if-company-asks' },
       schema: {
         tags: ['shares'],
         summary: 'Take one device out of a share; with the last one it ends',
@@ -181,4 +183,11 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
 
 function idsOf({ deviceIds }: NewShare): { readonly id: string }[] {
   return deviceIds.map((id) => ({ id }))
+}
+
+/** An API token sees a share only by the devices that it reaches: those it may share, or has through this very share. */
+function isWithin(share: Share, rights: Rights, now: number): boolean {
+  const shareable = new Set(devicesWith(rights, 'share', now))
+  if (share.everDeviceIds.some((id) => shareable.has(id))) return true
+  return shareIdsOf(rights, share.everDeviceIds).includes(share.id)
 }
