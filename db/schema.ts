@@ -109,7 +109,10 @@ export type EmailCodeTable = {
 
 export type AgentTable = {
   id: string
-  token_hash: Buffer
+  /** SHA-256 of its token, or null when it is known by a key. */
+  token_hash: Buffer | null
+  /** Announced, not yet used: takes the place of the present token or key when it is. */
+  next_token_hash: Generated<Buffer | null>
   version: string
   /** Poll interval in seconds, as the agent last said. */
   interval_s: number
@@ -117,7 +120,7 @@ export type AgentTable = {
   seen_at: ColumnType<Date, Date | undefined, Date>
   created_at: Created
   revoked_at: Date | null
-  /** SHA-256 of the public key (SPKI) of its client certificate, and of the one that it will use next. */
+  /** SHA-256 of the public key (SPKI) of its client certificate, and of the one that it has announced. */
   key_hash: Generated<Buffer | null>
   next_key_hash: Generated<Buffer | null>
   certificate_expires_at: Generated<Date | null>

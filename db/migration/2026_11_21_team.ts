@@ -170,12 +170,16 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create trigger event_is_append_only before update or delete or truncate on event for each statement execute function event_is_append_only();
   `)
 
-  // Agents by key: the SHA-256 of the public key (SPKI) of a client certificate, and the next one announced before it is used.
+  // An agent is known by one secret at a time: a token, or the public key (SHA-256 of its SPKI) of a client certificate. The
+  // next one is announced before it is used, and takes the place of both columns when it is.
   await run(`
     alter table agent
+      alter column token_hash drop not null,
+      add column next_token_hash bytea,
       add column key_hash bytea unique,
       add column next_key_hash bytea unique,
-      add column certificate_expires_at timestamptz;
+      add column certificate_expires_at timestamptz,
+      add constraint agent_has_one_secret check (num_nonnulls(token_hash, key_hash) = 1 and num_nonnulls(next_token_hash, next_key_hash) <= 1);
     create table setup (
       singleton boolean primary key default true check (singleton),
       operator_code_hash bytea,

@@ -3,14 +3,8 @@ import type { InventoryDevice } from '@ridethrough/protocol/message/agent.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/support/database.ts'
 import { makeAgent, makeDevice, makePerson } from '../../test/support/world.ts'
-import {
-  enrolAgent,
-  findAgentCredential,
-  listRegistered,
-  markAllAgentsOffline,
-  replaceInventory,
-  updatePresence,
-} from './agent.ts'
+import { listRegistered, markAllAgentsOffline, replaceInventory, updatePresence } from './agent.ts'
+import { announceAgentSecret, enrolAgent, findAgentIdentity, promoteAgentSecret } from './agent-identity.ts'
 import { storeSamples } from './ingest.ts'
 
 let database: TestDatabase
@@ -23,6 +17,9 @@ afterAll(() => database.stop())
 
 const hash = (text: string) => createHash('sha256').update(text).digest()
 const NOW = new Date('2026-05-01T12:00:00Z')
+
+const token = (text: string) => ({ kind: 'token' as const, hash: hash(text) })
+const newAgent = (agentId: string, text: string) => ({ agentId, secret: token(text), certificateExpiresAt: null })
 
 function found(deviceId: string, claimCode?: string): InventoryDevice {
   return {
@@ -43,7 +40,7 @@ function found(deviceId: string, claimCode?: string): InventoryDevice {
 
 test('however many new agents come at once, no more than the limit get in, and those long gone give way', async () => {
   const { db } = database
-  const results = await Promise.all(Array.from({ length: 12 }, () => enrolAgent(db, randomUUID(), hash('t'), 5)))
+  const results = await Promise.all(Array.from({ length: 12 }, () => enrolAgent(db, newAgent(randomUUID(), 't'), 5)))
   expect(results.filter(Boolean)).toHaveLength(5)
   const { numUpdatedRows } = await db
     .updateTable('agent')
@@ -52,8 +49,8 @@ test('however many new agents come at once, no more than the limit get in, and t
     .executeTakeFirst()
   expect(numUpdatedRows).toBe(5n)
   const late = randomUUID()
-  expect(await enrolAgent(db, late, hash('t'), 5)).toBe(true)
-  expect(await findAgentCredential(db, late)).toEqual({ tokenHash: hash('t'), isRevoked: false })
+  expect(await enrolAgent(db, newAgent(late, 't'), 5)).toBe(true)
+  expect(await findAgentIdentity(db, late)).toEqual({ current: token('t'), next: undefined, isRevoked: false })
 })
 
 test('an agent that has a claimed device takes no place among the unclaimed', async () => {
@@ -62,16 +59,44 @@ test('an agent that has a claimed device takes no place among the unclaimed', as
   const agent = await makeAgent(db)
   const count = async () => (await db.selectFrom('agent').select('id').execute()).length
   const unclaimed = await count()
-  expect(await enrolAgent(db, randomUUID(), hash('t'), unclaimed)).toBe(false)
+  expect(await enrolAgent(db, newAgent(randomUUID(), 't'), unclaimed)).toBe(false)
   await makeDevice(db, ann, agent, 'Rack')
-  expect(await enrolAgent(db, randomUUID(), hash('t'), unclaimed)).toBe(true)
+  expect(await enrolAgent(db, newAgent(randomUUID(), 't'), unclaimed)).toBe(true)
 })
 
 test('enrolling an id that is there changes nothing', async () => {
   const { db } = database
   const agent = await makeAgent(db)
-  await enrolAgent(db, agent.agentId, hash('another token'), 1000)
-  expect((await findAgentCredential(db, agent.agentId))?.tokenHash).toEqual(hash(agent.token))
+  await enrolAgent(db, newAgent(agent.agentId, 'another token'), 1000)
+  expect((await findAgentIdentity(db, agent.agentId))?.current).toEqual(token(agent.token))
+})
+
+test('the secret that was announced takes the place of the present one when it is shown, whichever kind they are', async () => {
+  const { db } = database
+  const { agentId, token: first } = await makeAgent(db)
+  const key = { kind: 'certificate' as const, hash: hash('a key') }
+  const until = new Date('2027-01-01T00:00:00Z')
+  const shown = { agentId, secret: key, certificateExpiresAt: until }
+  expect(await promoteAgentSecret(db, shown)).toBe(false)
+  await announceAgentSecret(db, agentId, token('given up'))
+  await announceAgentSecret(db, agentId, key)
+  expect(await findAgentIdentity(db, agentId)).toEqual({ current: token(first), next: key, isRevoked: false })
+  expect(await promoteAgentSecret(db, { ...shown, secret: token('given up') })).toBe(false)
+  expect(await promoteAgentSecret(db, shown)).toBe(true)
+  expect(await findAgentIdentity(db, agentId)).toEqual({ current: key, next: undefined, isRevoked: false })
+  expect(await promoteAgentSecret(db, shown)).toBe(false)
+  await announceAgentSecret(db, agentId, token('second'))
+  expect(await promoteAgentSecret(db, { agentId, secret: token('second'), certificateExpiresAt: null })).toBe(true)
+  expect((await findAgentIdentity(db, agentId))?.current).toEqual(token('second'))
+})
+
+test("a key is one agent's: whoever enrols with it under another id is not written down", async () => {
+  const { db } = database
+  const secret = { kind: 'certificate' as const, hash: hash('one key') }
+  const [one, two] = [randomUUID(), randomUUID()]
+  for (const agentId of [one, two]) await enrolAgent(db, { agentId, secret, certificateExpiresAt: NOW }, 1000)
+  expect((await findAgentIdentity(db, one))?.current).toEqual(secret)
+  expect(await findAgentIdentity(db, two)).toBeUndefined()
 })
 
 test('an inventory is what the agent found last; claimed devices stay, devices of others are refused', async () => {

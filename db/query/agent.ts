@@ -1,72 +1,7 @@
-// Agents: who they are, what they found, whether they are there.
+// Agents: what they found, whether they are there, whose devices they read. By what they are known: agent-identity.ts.
 import type { InventoryDevice } from '@ridethrough/protocol/message/agent.ts'
 import { sql } from 'kysely'
 import type { Db } from '../schema.ts'
-
-export type AgentCredential = { readonly tokenHash: Buffer; readonly isRevoked: boolean }
-
-export async function findAgentCredential(db: Db, agentId: string): Promise<AgentCredential | undefined> {
-  const row = await db
-    .selectFrom('agent')
-    .select(['token_hash', 'revoked_at'])
-    .where('id', '=', agentId)
-    .executeTakeFirst()
-  return row && { tokenHash: row.token_hash, isRevoked: row.revoked_at !== null }
-}
-
-/** An agent that nobody has claimed a device of and that stayed away this long gives its place to another. */
-const UNCLAIMED_KEPT = sql`interval '1 day'`
-
-/**
- * Writes down an agent that nobody knew, with the hash of the token that it came with. False when `limit` agents
- * without a claimed device are there already. Somebody else may have been faster: read the credential again.
- */
-export function enrolAgent(db: Db, agentId: string, tokenHash: Buffer, limit: number): Promise<boolean> {
-  return db.transaction().execute(async (tx) => {
-    // one at a time, so that many at once cannot pass the limit together
-    await sql`select pg_advisory_xact_lock(hashtext('enrol_agent'))`.execute(tx)
-    if ((await countUnclaimed(tx)) >= limit) {
-      await deleteAbandoned(tx)
-      if ((await countUnclaimed(tx)) >= limit) return false
-    }
-    await tx
-      .insertInto('agent')
-      .values({ id: agentId, token_hash: tokenHash, version: '', interval_s: 60 })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-    return true
-  })
-}
-
-async function countUnclaimed(tx: Db): Promise<number> {
-  const { count } = await unclaimed(tx)
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow()
-  return count
-}
-
-async function deleteAbandoned(tx: Db): Promise<void> {
-  await tx
-    .deleteFrom('agent')
-    .where(
-      'id',
-      'in',
-      unclaimed(tx)
-        .select('agent.id')
-        .where('agent.online', '=', false)
-        .where('agent.seen_at', '<', sql<Date>`now() - ${UNCLAIMED_KEPT}`),
-    )
-    .execute()
-}
-
-function unclaimed(tx: Db) {
-  return tx
-    .selectFrom('agent')
-    .where('agent.revoked_at', 'is', null)
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('device').select('device.id').whereRef('device.agent_id', '=', 'agent.id'))),
-    )
-}
 
 export type Presence = { readonly online: boolean; readonly version: string | null; readonly intervalS: number | null }
 
@@ -140,6 +75,72 @@ export async function listRegistered(
     .orderBy('device.id')
     .execute()
   return rows.map((row) => ({ deviceId: row.id, seq: row.seq ?? 0 }))
+}
+
+export type CompanyAgent = {
+  readonly id: string
+  readonly version: string
+  readonly online: boolean
+  readonly seenAt: Date
+  readonly certificateExpiresAt: Date | null
+  readonly revokedAt: Date | null
+  /** Those of its registered devices that belong to the company. */
+  readonly devices: readonly { readonly id: string; readonly name: string }[]
+}
+
+/** Agents that read at least one device of the company, the longest known first. */
+export async function listCompanyAgents(db: Db, companyId: string): Promise<CompanyAgent[]> {
+  const rows = await db
+    .selectFrom('agent')
+    .innerJoin('device', 'device.agent_id', 'agent.id')
+    .select([
+      ...(['agent.id', 'agent.version', 'agent.online', 'agent.seen_at', 'agent.certificate_expires_at'] as const),
+      ...(['agent.revoked_at', 'device.id as device_id', 'device.name as device_name'] as const),
+    ])
+    .where('device.company_id', '=', companyId)
+    .orderBy('agent.created_at')
+    .orderBy('agent.id')
+    .orderBy('device.name')
+    .execute()
+  return [...Map.groupBy(rows, (row) => row.id).values()].map((ofOne) => {
+    // groupBy makes no empty group
+    const row = ofOne[0] as (typeof rows)[number]
+    return {
+      id: row.id,
+      version: row.version,
+      online: row.online,
+      seenAt: row.seen_at,
+      certificateExpiresAt: row.certificate_expires_at,
+      revokedAt: row.revoked_at,
+      devices: ofOne.map((one) => ({ id: one.device_id, name: one.device_name })),
+    }
+  })
+}
+
+/** Locks the agent until the commit, against claims of its devices too; `undefined` when there is none. */
+export async function lockAgent(
+  tx: Db,
+  agentId: string,
+): Promise<{ readonly isRevoked: boolean; readonly deviceIds: readonly string[] } | undefined> {
+  const agent = await tx
+    .selectFrom('agent')
+    .select('revoked_at')
+    .where('id', '=', agentId)
+    .forUpdate()
+    .executeTakeFirst()
+  if (!agent) return undefined
+  const devices = await tx.selectFrom('device').select('id').where('agent_id', '=', agentId).execute()
+  return { isRevoked: agent.revoked_at !== null, deviceIds: devices.map(({ id }) => id) }
+}
+
+/** It never signs in again, and what it found cannot be claimed any more. Registered devices stay, with their history. */
+export async function revokeAgent(tx: Db, agentId: string, at: Date): Promise<void> {
+  await tx.updateTable('agent').set({ revoked_at: at }).where('id', '=', agentId).execute()
+  await tx
+    .updateTable('agent_device')
+    .set({ claim_hash: null, claim_expires_at: null })
+    .where('agent_id', '=', agentId)
+    .execute()
 }
 
 function toRow(device: InventoryDevice) {
