@@ -1,6 +1,7 @@
 // What agents say about themselves: whether they are there, what they found; and what they are told.
 import type { Clock } from '@ridethrough/db/clock.ts'
 import { listRegistered, type Presence, replaceInventory, updatePresence } from '@ridethrough/db/query/agent.ts'
+import { announceAgentSecret } from '@ridethrough/db/query/agent-identity.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import type { AgentCommand, AgentStatus, Inventory } from '@ridethrough/protocol/message/agent.ts'
 import { agentTopic } from '@ridethrough/protocol/topic.ts'
@@ -41,16 +42,21 @@ export class Agents {
     void this.#setPresence(agentId, { online: false, version: null, intervalS: null })
   }
 
-  /** Stores what an agent has found and answers with what is registered. False when it must not be believed. */
+  /** Stores what an agent has found and will be known by, and answers with what is registered. False when it must not be believed. */
   async reportInventory(session: Session, inventory: Inventory): Promise<boolean> {
     const { db, clock, log } = this.#options
     const agentId = session.principal.id
+    const { nextIdentity } = inventory
     try {
+      if (nextIdentity) {
+        const { kind, hash } = nextIdentity
+        await announceAgentSecret(db, agentId, { kind, hash: Buffer.from(hash, 'hex') })
+      }
       const { refused } = await replaceInventory(db, agentId, inventory.devices, new Date(clock.now()))
       if (refused.length > 0) log.warn({ agent: agentId, devices: refused }, 'devices belong to another agent')
     } catch (error) {
       if (!isUniqueViolation(error)) throw error
-      log.warn({ agent: agentId }, 'an inventory shows a claim code that another device shows')
+      log.warn({ agent: agentId }, 'an inventory shows a claim code or a key that belongs to somebody else')
       return false
     }
     await this.tellRegistered(session)

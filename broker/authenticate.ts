@@ -1,27 +1,25 @@
-// Who is this? An agent by its id and token, a person by a token; answered within a deadline, a bounded number at once.
-import { createHash, timingSafeEqual } from 'node:crypto'
+// Who is this? An agent by its id with a token or a key, a person by a token; answered within a deadline, a bounded number at once.
 import type { Clock } from '@ridethrough/db/clock.ts'
 import type { Edge, Principal } from '@ridethrough/db/edge.ts'
-import { enrolAgent, findAgentCredential } from '@ridethrough/db/query/agent.ts'
-import { findSessionByToken } from '@ridethrough/db/query/session.ts'
+import { findCredential } from '@ridethrough/db/query/credential.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
-import { Id } from '@ridethrough/protocol/message/agent.ts'
 import type { Logger } from 'pino'
 import { CONNACK } from './connect.ts'
+import { AgentGate, type AgentVerdict } from './enrol.ts'
 import type { Metrics } from './metrics.ts'
+import type { ShownKey } from './tls.ts'
 
 export type Credentials = {
   readonly username: string | undefined
   readonly password: Buffer | undefined
+  /** The key of the client's certificate, where it came by TLS and showed one. */
+  readonly key?: ShownKey | undefined
   readonly address: string
 }
 
 export type AuthenticateOutcome =
   | 'signed-in'
-  | 'credentials-missing'
-  | 'credentials-wrong'
-  | 'agent-revoked'
-  | 'enrolment-limited'
+  | Exclude<AgentVerdict, 'known'>
   | 'not-serving'
   | 'store-unavailable'
   | 'too-many-at-once'
@@ -53,17 +51,15 @@ export type AuthenticateOptions = {
 const DEADLINE_MS = 2000
 const MAX_IN_FLIGHT = 256
 const AGENT_PREFIX = 'agent:'
-const AGENT_TOKEN_BYTES = { min: 16, max: 512 } as const
-export const ENROLMENTS = { perAddressPerMinute: 20, unclaimedInAll: 1000 } as const
-const MINUTE_MS = 60_000
 
 export class Authenticator {
   readonly #options: AuthenticateOptions
-  readonly #enrolments = new Map<string, number[]>()
+  readonly #agents: AgentGate
   #inFlight = 0
 
   constructor(options: AuthenticateOptions) {
     this.#options = options
+    this.#agents = new AgentGate(options)
   }
 
   /** Never rejects. A principal that comes after the deadline is closed again: nobody waits for it. */
@@ -93,64 +89,26 @@ export class Authenticator {
     return answer
   }
 
-  async #ask({ username, password, address }: Credentials): Promise<Answer> {
+  async #ask({ username, password, key, address }: Credentials): Promise<Answer> {
+    if (username?.startsWith(AGENT_PREFIX)) {
+      return this.#agent(username.slice(AGENT_PREFIX.length), { password, key, address })
+    }
     if (username === undefined || password === undefined) return { outcome: 'credentials-missing' }
-    return username.startsWith(AGENT_PREFIX)
-      ? this.#agent(username.slice(AGENT_PREFIX.length), password, address)
-      : this.#person(password.toString('latin1'))
+    return this.#person(password.toString('latin1'))
   }
 
+  /** By a session or by an API token: the rights follow the credential, and are never more than it says. */
   async #person(token: string): Promise<Answer> {
     const { db, edge, clock } = this.#options
     if (!edge.isServing()) return { outcome: 'not-serving' }
-    const session = await findSessionByToken(db, token, new Date(clock.now()))
-    return this.#open(session && (await edge.open('person', session.accountId, session.sessionId)))
+    const found = await findCredential(db, token, new Date(clock.now()))
+    return this.#open(found && (await edge.open('person', found.accountId, found.credentialId)))
   }
 
-  async #agent(name: string, token: Buffer, address: string): Promise<Answer> {
-    const { db, edge } = this.#options
-    const id = Id.safeParse(name)
-    const isToken = token.length >= AGENT_TOKEN_BYTES.min && token.length <= AGENT_TOKEN_BYTES.max
-    if (!id.success || id.data !== name || !isToken) return { outcome: 'credentials-wrong' }
-    const hash = createHash('sha256').update(token).digest()
-    let known = await findAgentCredential(db, name)
-    if (!known) {
-      if (!(await this.#enrol(name, hash, address))) return { outcome: 'enrolment-limited' }
-      known = await findAgentCredential(db, name)
-    }
-    if (!known || known.tokenHash.length !== hash.length || !timingSafeEqual(known.tokenHash, hash)) {
-      return { outcome: 'credentials-wrong' }
-    }
-    if (known.isRevoked) return { outcome: 'agent-revoked' }
-    return this.#open(await edge.open('agent', name, name))
-  }
-
-  /** Trust on first use: who names an id that nobody has yet, owns it from then on. It is worth nothing until a device is claimed. */
-  async #enrol(agentId: string, tokenHash: Buffer, address: string): Promise<boolean> {
-    const { db, log, metrics } = this.#options
-    if (!this.#mayEnrol(address)) {
-      log.warn({ agent: agentId, address }, 'too many new agents from one address')
-      metrics.enrolments.inc({ outcome: 'address-limit' })
-      return false
-    }
-    const isEnrolled = await enrolAgent(db, agentId, tokenHash, ENROLMENTS.unclaimedInAll)
-    metrics.enrolments.inc({ outcome: isEnrolled ? 'enrolled' : 'unclaimed-limit' })
-    if (isEnrolled) log.info({ agent: agentId, address }, 'a new agent has enrolled itself')
-    else log.warn({ agent: agentId, address }, 'too many agents wait for somebody to claim their devices')
-    return isEnrolled
-  }
-
-  #mayEnrol(address: string): boolean {
-    const now = this.#options.clock.monotonic()
-    for (const [key, times] of this.#enrolments) {
-      const recent = times.filter((at) => now - at < MINUTE_MS)
-      if (recent.length === 0) this.#enrolments.delete(key)
-      else this.#enrolments.set(key, recent)
-    }
-    const mine = this.#enrolments.get(address) ?? []
-    if (mine.length >= ENROLMENTS.perAddressPerMinute) return false
-    this.#enrolments.set(address, [...mine, now])
-    return true
+  async #agent(name: string, proof: Pick<Credentials, 'password' | 'key' | 'address'>): Promise<Answer> {
+    const { password, key, address } = proof
+    const verdict = await this.#agents.judge({ name, password, key, address })
+    return verdict === 'known' ? this.#open(await this.#options.edge.open('agent', name, name)) : { outcome: verdict }
   }
 
   #open(principal: Principal | undefined): Answer {

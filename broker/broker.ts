@@ -22,6 +22,7 @@ import type { Metrics } from './metrics.ts'
 import { noPersistence } from './persistence.ts'
 import type { RetainedStates } from './retained.ts'
 import { keyOf, type Session, type Sessions } from './sessions.ts'
+import { type ShownKey, shownKeyOf } from './tls.ts'
 
 export type BrokerParts = {
   readonly edge: Edge
@@ -53,6 +54,7 @@ export class Broker {
   readonly #inbound: Inbound
   readonly #connections = new Set<Connection>()
   readonly #connects = new WeakMap<object, Connect>()
+  readonly #keys = new WeakMap<Connection, ShownKey>()
   #engine: Aedes | undefined
 
   private constructor(parts: BrokerParts) {
@@ -67,16 +69,19 @@ export class Broker {
     return broker
   }
 
-  /** Takes over a socket that was just accepted. */
-  accept(socket: Socket): void {
+  /** Takes over a socket that was just accepted; `address` is the client's, where a proxy has named it. */
+  accept(socket: Socket, address?: string): void {
     const { metrics, log } = this.#parts
     const connection = new Connection({
       socket,
+      address,
       metrics,
       log,
       onConnect: (_, connect) => this.#attach(connection, connect),
     })
     this.#connections.add(connection)
+    const key = shownKeyOf(socket)
+    if (key) this.#keys.set(connection, key)
     connection.once('close', () => this.#connections.delete(connection))
   }
 
@@ -177,7 +182,12 @@ export class Broker {
     const connect = this.#connects.get(client)
     if (!connect) return done(refusal(CONNACK.unavailable), false)
     const { address } = connection
-    const answer = await authenticator.authenticate({ username, password, address })
+    const answer = await authenticator.authenticate({
+      username,
+      password,
+      key: this.#keys.get(connection),
+      address,
+    })
     const refused =
       answer.outcome === 'signed-in' ? this.#refuseLate(answer.principal, connection, connect.will) : answer.outcome
     metrics.connects.inc({ outcome: refused ?? 'signed-in' })

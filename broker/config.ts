@@ -1,24 +1,44 @@
 // What the broker is told from outside: the environment, checked once.
+import { resolve } from 'node:path'
+import type { TlsPaths } from '@ridethrough/db/tls-files.ts'
 import { z } from 'zod'
+import { trustedProxies } from './proxy.ts'
 
 const Port = z.coerce.number().int().min(0).max(65_535)
 
-const Environment = z.object({
-  DATABASE_URL: z.string().min(1, 'is needed: a postgres:// address'),
-  HOST: z.string().min(1).default('0.0.0.0'),
-  MQTT_PORT: Port.default(1883),
-  /** Metrics name no secret, but they are nobody else's business either. */
-  METRICS_HOST: z.string().min(1).default('127.0.0.1'),
-  METRICS_PORT: Port.default(9180),
-  MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000),
-  STORE_PATIENCE_MS: z.coerce.number().int().min(100).default(30_000),
-})
+const Environment = z
+  .object({
+    DATABASE_URL: z.string().min(1, 'is needed: a postgres:// address'),
+    HOST: z.string().min(1).default('0.0.0.0'),
+    MQTT_PORT: Port.default(1883),
+    MQTTS_PORT: Port.default(8883),
+    /** Files in PEM: the certificate with those that lead to its root, and its key. Without them there is no MQTTS. */
+    TLS_CERT: z.string().min(1).optional(),
+    TLS_KEY: z.string().min(1).optional(),
+    /** Addresses or networks, separated by commas, that may name a client's address in a PROXY line on the plain port. */
+    TRUSTED_PROXIES: z
+      .string()
+      .default('')
+      .transform(splitList)
+      .refine(areProxies, 'names something that is neither an address nor a network'),
+    /** Metrics name no secret, but they are nobody else's business either. */
+    METRICS_HOST: z.string().min(1).default('127.0.0.1'),
+    METRICS_PORT: Port.default(9180),
+    MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000),
+    STORE_PATIENCE_MS: z.coerce.number().int().min(100).default(30_000),
+  })
+  .refine((env) => (env.TLS_CERT === undefined) === (env.TLS_KEY === undefined), {
+    path: ['TLS_KEY'],
+    message: 'TLS_CERT and TLS_KEY go together',
+  })
 
 export type BrokerConfig = {
   readonly databaseUrl: string
   readonly host: string
   /** 0 picks a free one. */
   readonly mqttPort: number
+  readonly tls?: (TlsPaths & { readonly mqttsPort: number }) | undefined
+  readonly trustedProxies?: readonly string[] | undefined
   readonly metricsHost: string
   readonly metricsPort: number
   readonly maxConnections: number
@@ -28,7 +48,9 @@ export type BrokerConfig = {
 
 /** Throws an Error that names every variable at fault. */
 export function readBrokerConfig(environment: NodeJS.ProcessEnv = process.env): BrokerConfig {
-  const result = Environment.safeParse(environment)
+  // `TLS_CERT=` in a file of settings means "none".
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const result = Environment.safeParse(given)
   if (!result.success) {
     throw new Error(result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '))
   }
@@ -37,9 +59,30 @@ export function readBrokerConfig(environment: NodeJS.ProcessEnv = process.env): 
     databaseUrl: data.DATABASE_URL,
     host: data.HOST,
     mqttPort: data.MQTT_PORT,
+    tls:
+      data.TLS_CERT && data.TLS_KEY
+        ? { mqttsPort: data.MQTTS_PORT, certPath: resolve(data.TLS_CERT), keyPath: resolve(data.TLS_KEY) }
+        : undefined,
+    trustedProxies: data.TRUSTED_PROXIES,
     metricsHost: data.METRICS_HOST,
     metricsPort: data.METRICS_PORT,
     maxConnections: data.MAX_CONNECTIONS,
     storePatienceMs: data.STORE_PATIENCE_MS,
+  }
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
+}
+
+function areProxies(places: readonly string[]): boolean {
+  try {
+    trustedProxies(places)
+    return true
+  } catch {
+    return false
   }
 }

@@ -17,6 +17,8 @@ const BATCH_BYTES = 64 * 1024
 
 export type ConnectionOptions = {
   readonly socket: Socket
+  /** Of the client, where a proxy in front has named it; otherwise the socket's own. */
+  readonly address?: string | undefined
   readonly metrics: Metrics
   readonly log: Logger
   /** A well-formed CONNECT has come; the engine must be attached before this returns. */
@@ -46,7 +48,7 @@ export class Connection extends Duplex {
     const { socket } = options
     this.#options = options
     this.#socket = socket
-    this.address = socket.remoteAddress ?? ''
+    this.address = options.address ?? socket.remoteAddress ?? ''
     socket.setNoDelay(true)
     socket.on('data', (chunk) => this.#receive(chunk))
     socket.on('end', () => this.#endInput())

@@ -1,5 +1,5 @@
 // Puts the broker together, starts it, stops it.
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { type Clock, systemClock } from '@ridethrough/db/clock.ts'
 import { Edge } from '@ridethrough/db/edge.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
@@ -16,12 +16,16 @@ import { Delivery } from './deliver.ts'
 import { Emitter } from './emitter.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
 import { createMetrics, serveMetrics } from './metrics.ts'
+import { readProxyLine, trustedProxies } from './proxy.ts'
 import { RetainedStates } from './retained.ts'
 import { edgeHooks } from './revoke.ts'
 import { Sessions } from './sessions.ts'
+import { createTlsServer } from './tls.ts'
 
 export type RunningBroker = {
   readonly mqttUrl: string
+  /** Only with a certificate. */
+  readonly mqttsUrl: string | undefined
   readonly metricsUrl: string
   /** Idempotent. Agents that were connected are marked as gone, what is waiting is stored. */
   stop(): Promise<void>
@@ -59,7 +63,7 @@ async function start(
   log: Logger,
   clock: Clock,
   onStop: (cleanup: () => Promise<void>) => void,
-): Promise<{ mqttUrl: string; metricsUrl: string }> {
+): Promise<Omit<RunningBroker, 'stop'>> {
   const db = openDb(config.databaseUrl, log)
   onStop(() => db.destroy())
   await checkServer(db)
@@ -97,19 +101,39 @@ async function start(
   const authenticator = new Authenticator({ db, edge, clock, log, metrics })
   const parts = { edge, sessions, emitter, delivery, authenticator, agents, ingest, retained, clock, log, metrics }
   broker = await Broker.start(parts)
-  const server = createServer((socket) => broker.accept(socket))
-  server.maxConnections = config.maxConnections
+  const { tls } = config
+  const server = createServer(accepting(broker, config.trustedProxies ?? []))
+  const secure = tls && (await createTlsServer({ paths: tls, onSocket: accepting(broker, []), metrics, clock, log }))
+  if (secure) onStop(() => secure.stop())
+  const servers = secure ? [server, secure.server] : [server]
+  for (const each of servers) each.maxConnections = config.maxConnections
+  const hangUp = servers.map(hangUpOn)
   onStop(async () => {
     // nobody new comes in while those that are in are shown out
-    const isClosed = closed(server)
-    await broker.stop()
-    await isClosed
+    const areClosed = Promise.all(servers.map(closed))
+    await broker?.stop()
+    for (const end of hangUp) end()
+    await areClosed
   })
   const port = await listening(server, config.mqttPort, config.host)
+  const mqttsPort = tls && secure && (await listening(secure.server, tls.mqttsPort, config.host))
   const web = await serveMetrics(metrics, { host: config.metricsHost, port: config.metricsPort, isReady: isServing })
   onStop(() => web.stop())
-  log.info({ host: config.host, port, devices: retained.size }, 'the broker lets clients in')
-  return { mqttUrl: `mqtt://${config.host}:${port}`, metricsUrl: web.url }
+  log.info({ host: config.host, port, mqttsPort, devices: retained.size }, 'the broker lets clients in')
+  return {
+    mqttUrl: `mqtt://${config.host}:${port}`,
+    mqttsUrl: mqttsPort === undefined ? undefined : `mqtts://${config.host}:${mqttsPort}`,
+    metricsUrl: web.url,
+  }
+}
+
+/** Only a listed proxy is believed when it names somebody else's address; for all others the socket's own counts. */
+function accepting(broker: Broker, places: readonly string[]): (socket: Socket) => void {
+  const proxies = trustedProxies(places)
+  return (socket) => {
+    if (!proxies.trusts(socket.remoteAddress)) broker.accept(socket)
+    else readProxyLine(socket, (address) => broker.accept(socket, address))
+  }
 }
 
 /** What has just been stored becomes the state that is kept, and goes to the viewers: old samples do neither. */
@@ -123,6 +147,18 @@ function handOn(retained: RetainedStates, delivery: Delivery): IngestOptions['on
       const bytes = payload ?? Buffer.from(JSON.stringify(newest))
       if (retained.put(deviceId, newest.seq, bytes)) delivery.fanOut(deviceTopic(deviceId, 'state'), bytes)
     }
+  }
+}
+
+/** Also those who are still about their handshake, which no connection of the broker's stands for. */
+function hangUpOn(server: Server): () => void {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  return () => {
+    for (const socket of sockets) socket.destroy()
   }
 }
 

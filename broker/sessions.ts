@@ -70,9 +70,13 @@ export class Sessions {
   }
 }
 
-/** One connection per agent: whoever comes last with its token is it. */
+/**
+ * One connection per agent: whoever comes last as it is it. A person's client id counts within the credential: who was
+ * given a narrow token takes over nobody else's connection.
+ */
 export function keyOf(principal: Principal, clientId: string): string {
-  return principal.kind === 'agent' ? `agent:${principal.id}` : `person:${principal.id}:${clientId}`
+  if (principal.kind === 'agent') return `agent:${principal.id}`
+  return `person:${principal.id}:${principal.credentialId}:${clientId}`
 }
 
 /** The highest QoS among the filters that the topic falls under [MQTT-3.3.5-1]; `undefined` when there is none. */

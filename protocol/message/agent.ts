@@ -34,8 +34,19 @@ export const InventoryDevice = z.strictObject({
 })
 export type InventoryDevice = z.infer<typeof InventoryDevice>
 
+/** SHA-256 in hex of the token, or of the public key (SPKI, DER) of the certificate, that the agent will show from its next connection on. */
+export const NextIdentity = z.strictObject({
+  kind: z.enum(['token', 'certificate']),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+})
+export type NextIdentity = z.infer<typeof NextIdentity>
+
 export const MAX_INVENTORY_DEVICES = 512
-export const Inventory = z.strictObject({ devices: z.array(InventoryDevice).max(MAX_INVENTORY_DEVICES) })
+/** Acknowledged when it is stored: then `nextIdentity` may be used, and takes the place of the present one by being used. */
+export const Inventory = z.strictObject({
+  devices: z.array(InventoryDevice).max(MAX_INVENTORY_DEVICES),
+  nextIdentity: NextIdentity.optional(),
+})
 export type Inventory = z.infer<typeof Inventory>
 
 /**
