@@ -9,7 +9,7 @@ import { openDb } from '@ridethrough/db/pool.ts'
 import type { Logger } from 'pino'
 import { buildApp } from './app.ts'
 import type { ApiConfig } from './config.ts'
-import { type ApiContext, createThrottles } from './context.ts'
+import type { ApiContext } from './context.ts'
 import { createEdgeHooks } from './edge-hooks.ts'
 import { startJobs } from './job/worker.ts'
 import { LiveHub } from './live/hub.ts'
@@ -19,6 +19,7 @@ import { createMetrics } from './metrics.ts'
 import { createPasswords } from './password.ts'
 import { Reads } from './reads.ts'
 import { Refusals } from './refusals.ts'
+import { createThrottles } from './throttles.ts'
 
 export type RunningApi = {
   /** Where it listens, without a slash at the end. */
@@ -91,7 +92,7 @@ async function open(
   const context: ApiContext = {
     ...{ db, listener, edge, clock, log, settings, passwords, mails, reads, hub, metrics },
     refusals,
-    throttles: createThrottles(),
+    throttles: createThrottles(db),
   }
   const app = await buildApp(context)
   later(() => app.close())

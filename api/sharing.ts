@@ -31,7 +31,7 @@ export type ShareChange = { readonly result: Share; readonly access: EdgeReport 
 export async function offerShare(context: ApiContext, actor: SignedIn, offer: NewShare): Promise<ShareChange> {
   const { accountId } = actor
   const now = context.clock.now()
-  context.throttles.invitation.take(accountId, now)
+  await context.throttles.invitation.take(accountId, now)
   const folded = foldAddress(offer.email)
   const deviceIds = [...new Set(offer.deviceIds)]
   const startsAt = new Date(offer.from ?? now)
@@ -104,7 +104,7 @@ export function resendInvitation(context: ApiContext, actor: SignedIn, id: strin
     const share = await lockShare(tx, id)
     if (!share || !(await mayManage(tx, share, actor, now))) throw noShare()
     if (share.state !== 'pending') throw ended(share)
-    context.throttles.resend.take(id, now)
+    await context.throttles.resend.take(id, now, tx)
     const code = mintCode(INVITATION_CODE)
     const codeExpiresAt = new Date(now + INVITATION_CODE.lifetimeMs)
     await renewShareCode(tx, id, code.hash, codeExpiresAt)

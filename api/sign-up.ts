@@ -32,7 +32,7 @@ export type SignedIn = { readonly token: string; readonly expiresAt: Date; reado
 export async function signUp(context: ApiContext, { email, password, name }: NewAccount): Promise<void> {
   const folded = foldAddress(email)
   const now = context.clock.now()
-  context.throttles.addressMail.take(folded, now)
+  await context.throttles.addressMail.take(folded, now)
   // Hashed in either case: it is what takes the time.
   const passwordHash = await context.passwords.hash(password)
   await context.db.transaction().execute(async (tx) => {
@@ -56,7 +56,7 @@ export async function signUp(context: ApiContext, { email, password, name }: New
 /** A new code for the newest sign-up that waits for this address, if there is one. */
 export async function resendCode(context: ApiContext, email: string): Promise<void> {
   const folded = foldAddress(email)
-  context.throttles.addressMail.take(folded, context.clock.now())
+  await context.throttles.addressMail.take(folded, context.clock.now())
   await context.db.transaction().execute(async (tx) => {
     await lockAddress(tx, folded)
     const [pending] = await listPendingAccounts(tx, folded)
@@ -64,7 +64,7 @@ export async function resendCode(context: ApiContext, email: string): Promise<vo
     const known = await findAccountByAddress(tx, folded)
     if (known) await postMail(context, tx, context.mails.registered(known))
   })
-  context.throttles.addressCode.forget(folded)
+  await context.throttles.addressCode.forget(folded)
 }
 
 /** Proves the address and signs in. Only who has the right code learns that it was used or is too old. */
@@ -72,7 +72,7 @@ export async function verifyAddress(context: ApiContext, email: string, code: st
   const { db, clock, throttles } = context
   const folded = foldAddress(email)
   const now = clock.now()
-  throttles.addressCode.take(folded, now)
+  await throttles.addressCode.take(folded, now)
   const outcome = await db.transaction().execute(async (tx) => {
     await lockAddress(tx, folded)
     const found = await findEmailCode(tx, folded, hashCode(code))
@@ -91,7 +91,7 @@ export async function verifyAddress(context: ApiContext, email: string, code: st
     return { signedIn, version: devices.length > 0 ? await recordAccessChange(tx, change) : undefined }
   })
   if (outcome instanceof Fault) throw outcome
-  throttles.addressCode.forget(folded)
+  await throttles.addressCode.forget(folded)
   if (outcome.version !== undefined) await waitForEdges(db, context.listener, outcome.version, clock)
   return outcome.signedIn
 }

@@ -1,53 +1,58 @@
-// How often somebody may be wrong before having to wait. Kept in the memory of this process and bounded.
+// How often somebody may be wrong before having to wait: counted in the database, for all servers together.
+import { createHash } from 'node:crypto'
+import { deleteOldTries, forgetTries, giveBackTry, takeTry, type Waits } from '@ridethrough/db/query/throttle.ts'
+import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 
-export type ThrottleOptions = {
-  /** Tries that cost nothing. */
-  readonly free: number
-  /** The wait after the first try beyond them; each further one doubles it. */
-  readonly firstWaitMs: number
-  readonly longestWaitMs: number
-  /** After so long without a try all is forgotten. */
-  readonly forgetMs: number
-}
-
 export type Throttle = {
-  /** Counts a try, before its outcome is known, so that many at once cannot slip through. Throws `too-many-tries`. */
-  take(key: string, now: number): void
+  /**
+   * Counts a try, before its outcome is known, so that many at once cannot slip through. Rejects with `too-many-tries`.
+   * Inside a transaction give it as `tx`: a second connection could be waited for by all of them at once.
+   */
+  take(key: string, now: number, tx?: Db): Promise<void>
   /** The try was right: the key starts anew. */
-  forget(key: string): void
+  forget(key: string, tx?: Db): Promise<void>
+  /** The try was right; what others tried under this key stays counted. */
+  giveBack(key: string, tx?: Db): Promise<void>
 }
 
-/** Beyond this the keys that were quiet for longest are dropped: memory is bounded, whoever attacks. */
-const MOST_KEYS = 50_000
+/** So many tries, then what is long over is tidied up. */
+const TIDY_EVERY = 500
 
-type Entry = { tries: number; at: number; until: number }
-
-export function createThrottle(options: ThrottleOptions): Throttle {
-  const entries = new Map<string, Entry>()
+/** `name` keeps the keys of one throttle apart from those of another. */
+export function createThrottle(db: Db, name: string, waits: Waits): Throttle {
+  let tries = 0
   return {
-    take(key, now) {
-      const known = entries.get(key)
-      const isFresh = known !== undefined && now - known.at < options.forgetMs
-      const entry = isFresh ? known : { tries: 0, at: now, until: 0 }
-      if (now < entry.until) {
-        const retryAfter = Math.max(1, Math.ceil((entry.until - now) / 1000))
-        throw new Fault('too-many-tries', `Too many tries: wait ${inWords(retryAfter)}, then try again`, { retryAfter })
-      }
-      entry.tries += 1
-      entry.at = now
-      const beyond = entry.tries - options.free
-      if (beyond >= 0)
-        entry.until = now + Math.min(options.firstWaitMs * 2 ** Math.min(beyond, 30), options.longestWaitMs)
-      // Set anew, so that the map's order is that of the last tries.
-      entries.delete(key)
-      entries.set(key, entry)
-      if (entries.size > MOST_KEYS) for (const oldest of entries.keys()) return void entries.delete(oldest)
+    async take(key, now, tx = db) {
+      tries += 1
+      if (tries % TIDY_EVERY === 0) await deleteOldTries(tx, new Date(now))
+      const until = await takeTry(tx, stored(name, key), waits, new Date(now))
+      if (until) throw tooMany(until.getTime() - now)
     },
-    forget(key) {
-      entries.delete(key)
-    },
+    forget: (key, tx = db) => forgetTries(tx, stored(name, key)),
+    giveBack: (key, tx = db) => giveBackTry(tx, stored(name, key)),
   }
+}
+
+/** Takes one of each or none. In one order for everybody, so that no two wait for each other. */
+export async function takeAll(
+  db: Db,
+  throttles: readonly (readonly [throttle: Throttle, key: string])[],
+  now: number,
+): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    for (const [throttle, key] of throttles) await throttle.take(key, now, tx)
+  })
+}
+
+/** Keys are addresses of people and of networks: the table needs them only to tell one from another. */
+function stored(name: string, key: string): string {
+  return `${name}:${createHash('sha256').update(key).digest('base64url')}`
+}
+
+function tooMany(waitMs: number): Fault {
+  const retryAfter = Math.max(1, Math.ceil(waitMs / 1000))
+  return new Fault('too-many-tries', `Too many tries: wait ${inWords(retryAfter)}, then try again`, { retryAfter })
 }
 
 function inWords(seconds: number): string {

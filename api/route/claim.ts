@@ -32,10 +32,10 @@ export const claimRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
       const { accountId } = actor
       // The code that was tried is somebody's secret, so the log does not hold it.
       const { result } = await recordingRefusals(context, actor, { kind: 'device.claimed', subject: {} }, async () => {
-        context.throttles.claim.take(accountId, context.clock.now())
+        await context.throttles.claim.take(accountId, context.clock.now())
         return changeAccess(context, (tx) => claim(context, tx, actor, request.body))
       })
-      context.throttles.claim.forget(accountId)
+      await context.throttles.claim.forget(accountId)
       const principal = await beginRead(context, request, reply)
       return reply.code(201).send(await oneDevice(context, actor, principal, result))
     },

@@ -60,8 +60,8 @@ async function checkPassword(context: ApiContext, { email, password }: Credentia
   const { db, clock, throttles, passwords } = context
   const folded = foldAddress(email)
   const key = `${folded} ${address}`
-  throttles.signIn.take(key, clock.now())
-  throttles.signInAnywhere.take(folded, clock.now())
+  await throttles.signIn.take(key, clock.now())
+  await throttles.signInAnywhere.take(folded, clock.now())
   const known = await findPassword(db, folded)
   const isRight = await passwords.verify(password, known?.passwordHash)
   if (!known || !isRight) {
@@ -70,6 +70,6 @@ async function checkPassword(context: ApiContext, { email, password }: Credentia
       'E-mail address or password is wrong; if you have just signed up, confirm your address first',
     )
   }
-  throttles.signIn.forget(key)
+  await throttles.signIn.forget(key)
   return known.accountId
 }
