@@ -54,6 +54,7 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
         { name: 'accounts', description: 'Signing up, in and out' },
         { name: 'devices', description: 'Devices, their state and their past' },
         { name: 'shares', description: 'Sharing devices with people' },
+        { name: 'events', description: 'Who did what, when, from where' },
         { name: 'live', description: 'Changes as they happen' },
         { name: 'operations', description: 'For those who run the installation' },
       ],

@@ -20,7 +20,7 @@ export type NewEvent = {
 }
 
 /** What a row's hash covers besides the hash before it: PostgreSQL writes a jsonb always in the same way. */
-const CANONICAL = sql`json_build_array(e.seq, floor(extract(epoch from e.at) * 1000)::bigint, e.company_id, e.account_id,
+export const CANONICAL = sql`json_build_array(e.seq, floor(extract(epoch from e.at) * 1000)::bigint, e.company_id, e.account_id,
   e.credential_id, e.address, e.kind, e.outcome, e.subject::text)::text`
 
 /**

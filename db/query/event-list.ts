@@ -1,0 +1,105 @@
+// Reading the event log: what one person may see of it, the newest first.
+import { EVENT_KIND_NAMES, type EventKind } from '@ridethrough/protocol/http/event.ts'
+import { type RawBuilder, sql } from 'kysely'
+import type { Db } from '../schema.ts'
+import { CANONICAL } from './event.ts'
+
+export type LoggedEvent = {
+  readonly seq: number
+  readonly at: Date
+  readonly kind: EventKind
+  readonly outcome: 'done' | 'refused'
+  /** The name as it is today. */
+  readonly account: { readonly id: string; readonly name: string } | null
+  readonly credentialId: string | null
+  readonly address: string
+  readonly subject: Readonly<Record<string, unknown>>
+  /** What the hash covers besides the hash before it. */
+  readonly canonical: string
+  readonly before: Buffer
+  readonly hash: Buffer
+}
+
+/** Everybody sees what they did themselves; `companyId`: also all that stands in the log of that company. */
+export type EventReader = { readonly accountId: string; readonly companyId: string | null }
+
+export type EventFilter = {
+  readonly kind?: EventKind | undefined
+  readonly outcome?: 'done' | 'refused' | undefined
+  readonly accountId?: string | undefined
+  /** Included. */
+  readonly from?: Date | undefined
+  /** Not included. */
+  readonly to?: Date | undefined
+  /** Only what is older than this row. */
+  readonly before?: number | undefined
+}
+
+export async function listEvents(
+  db: Db,
+  { accountId, companyId }: EventReader,
+  filter: EventFilter,
+  limit: number,
+): Promise<LoggedEvent[]> {
+  const matching = matches(filter)
+  // Two reads, each along an index of its own; a row of both is taken from the first.
+  const ofCompany = sql`select * from event where company_id = ${companyId}::uuid and ${matching} order by seq desc limit ${limit}`
+  // What stands without an address in somebody else's log stands with it in one's own.
+  const own = sql`select * from event where account_id = ${accountId}::uuid and address <> ''
+    and company_id is distinct from ${companyId}::uuid and ${matching} order by seq desc limit ${limit}`
+  const ownWithout = sql`select * from event where account_id = ${accountId}::uuid and address <> '' and ${matching} order by seq desc limit ${limit}`
+  const visible = companyId === null ? ownWithout : sql`(${ofCompany}) union all (${own})`
+  const { rows } = await sql<Row>`
+    select e.seq, e.at, e.kind, e.outcome, e.account_id, a.name, e.credential_id, e.address, e.subject, e.hash,
+      ${CANONICAL} as canonical, coalesce(b.hash, '\\x') as before
+    from (${visible}) e left join account a on a.id = e.account_id left join event b on b.seq = e.seq - 1
+    order by e.seq desc limit ${limit}`.execute(db)
+  return rows.map(toEvent)
+}
+
+function matches({ kind, outcome, accountId, from, to, before }: EventFilter): RawBuilder<unknown> {
+  const conditions = [
+    sql`true`,
+    kind && sql`kind = ${kind}`,
+    outcome && sql`outcome = ${outcome}`,
+    accountId && sql`account_id = ${accountId}::uuid`,
+    from && sql`at >= ${from}`,
+    to && sql`at < ${to}`,
+    before !== undefined && sql`seq < ${before}`,
+  ]
+  return sql.join(
+    conditions.filter((one) => typeof one === 'object'),
+    sql` and `,
+  )
+}
+
+type Row = {
+  seq: number
+  at: Date
+  kind: string
+  outcome: 'done' | 'refused'
+  account_id: string | null
+  name: string | null
+  credential_id: string | null
+  address: string
+  subject: Readonly<Record<string, unknown>>
+  canonical: string
+  before: Buffer
+  hash: Buffer
+}
+
+function toEvent(row: Row): LoggedEvent {
+  const { seq, at, outcome, address, subject, canonical, before, hash } = row
+  return {
+    ...{ seq, at, outcome, address, subject, canonical, before, hash },
+    kind: kindOf(row.kind),
+    account: row.account_id === null ? null : { id: row.account_id, name: row.name ?? '' },
+    credentialId: row.credential_id,
+  }
+}
+
+function kindOf(text: string): EventKind {
+  const kind = EVENT_KIND_NAMES.find((one) => one === text)
+  if (kind === undefined) throw new Error(`the event log holds a row of the unknown kind ${text}`)
+  return kind
+}
