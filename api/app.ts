@@ -14,13 +14,18 @@ import { faultOf } from './problem.ts'
 import { accessRoutes } from './route/access.ts'
 import { accountRoutes } from './route/account.ts'
 import { claimRoutes } from './route/claim.ts'
+import { companyRoutes } from './route/company.ts'
 import { deviceRoutes } from './route/device.ts'
+import { eventRoutes } from './route/event.ts'
 import { historyRoutes } from './route/history.ts'
+import { invitationRoutes } from './route/invitation.ts'
 import { limitRate } from './route/limit.ts'
 import { liveRoutes } from './route/live.ts'
 import { mailboxRoutes } from './route/mailbox.ts'
+import { memberRoutes } from './route/member.ts'
 import { operationRoutes } from './route/operations.ts'
 import { sessionRoutes } from './route/session.ts'
+import { setupRoutes } from './route/setup.ts'
 import { shareRoutes } from './route/share.ts'
 
 /** 64 KiB: the largest body is a share of a hundred devices. */
@@ -89,6 +94,11 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
         historyRoutes,
         accessRoutes,
         shareRoutes,
+        companyRoutes,
+        memberRoutes,
+        invitationRoutes,
+        setupRoutes,
+        eventRoutes,
         liveRoutes,
       ]) {
         await api.register(routes, { context })

@@ -11,6 +11,9 @@ export const ADDRESS_CODE = { characters: 8, group: 4, lifetimeMs: 30 * 60_000 }
 /** Accepts a share: 50 random bits, as `7K3M9-QXD2A`; it lives for two days (R41). */
 export const INVITATION_CODE = { characters: 10, group: 5, lifetimeMs: 48 * 3_600_000 } as const
 
+/** Makes the first account of an installation: 60 random bits; another is made at each start. */
+export const OPERATOR_CODE = { characters: 12, group: 4, lifetimeMs: 24 * 3_600_000 } as const
+
 export function mintCode({ characters, group }: { characters: number; group: number }): Code {
   const random = normaliseCode(formatCode(randomBytes(Math.ceil((characters * 5) / 8)), characters * 2))
   const plain = random.slice(0, characters)

@@ -18,6 +18,14 @@ const Environment = z.object({
   TRUST_PROXY: z.string().optional(),
   /** Plan of a newly claimed device. */
   DEFAULT_PLAN: z.enum(PLANS).default('advanced'),
+  /** How long an invitation into a company lives. */
+  INVITATION_HOURS: z.coerce
+    .number()
+    .positive()
+    .max(24 * 90)
+    .default(48),
+  /** Who makes the first account: whoever has the code that the server prints at its start, or whoever comes first. */
+  SETUP: z.enum(['code', 'open']).default('code'),
 })
 
 export type ApiConfig = {
@@ -31,6 +39,8 @@ export type ApiConfig = {
   readonly webDist: string | undefined
   readonly trustProxy: readonly string[]
   readonly defaultPlan: (typeof PLANS)[number]
+  readonly invitationHours: number
+  readonly setup: 'code' | 'open'
 }
 
 /** Throws an Error that names every wrong variable in words. */
@@ -54,5 +64,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): ApiCon
     webDist: env.WEB_DIST,
     trustProxy: env.TRUST_PROXY?.split(',').map((one) => one.trim()) ?? [],
     defaultPlan: env.DEFAULT_PLAN,
+    invitationHours: env.INVITATION_HOURS,
+    setup: env.SETUP,
   }
 }

@@ -20,6 +20,10 @@ export type Settings = {
   readonly defaultPlan: Plan
   readonly webDist: string | undefined
   readonly trustProxy: readonly string[]
+  /** How long an invitation into a company lives (R41). */
+  readonly invitationMs: number
+  /** `code`: the first account of an installation is made with the code that the server prints. */
+  readonly setup: 'code' | 'open'
 }
 
 export type ApiContext = {

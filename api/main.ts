@@ -19,11 +19,14 @@ import { createMetrics } from './metrics.ts'
 import { createPasswords } from './password.ts'
 import { Reads } from './reads.ts'
 import { Refusals } from './refusals.ts'
+import { prepareSetup } from './team/setup.ts'
 import { createThrottles } from './throttles.ts'
 
 export type RunningApi = {
   /** Where it listens, without a slash at the end. */
   readonly httpUrl: string
+  /** The code with which the first account is made; `undefined` when there is one, or anybody may make it. */
+  readonly operatorCode: string | undefined
   /** Lets requests in flight end; repeats are harmless. */
   stop(): Promise<void>
 }
@@ -36,9 +39,12 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
     return stopping
   }
   try {
-    const httpUrl = await open(config, log, (close) => closers.unshift(close))
+    const { httpUrl, operatorCode } = await open(config, log, (close) => closers.unshift(close))
     log.info({ url: httpUrl }, 'the API listens')
-    return { httpUrl, stop }
+    // Whoever can read this can start the server: it is how a first account gets by without a default password.
+    if (operatorCode !== undefined)
+      log.warn(`no account exists yet: open ${httpUrl} and make the operator's with the code ${operatorCode}`)
+    return { httpUrl, operatorCode, stop }
   } catch (error) {
     await stop()
     throw error
@@ -50,7 +56,7 @@ async function open(
   config: ApiConfig,
   log: Logger,
   later: (close: () => Promise<void> | void) => void,
-): Promise<string> {
+): Promise<Pick<RunningApi, 'httpUrl' | 'operatorCode'>> {
   const clock = systemClock
   const db = openDb(config.databaseUrl, log)
   later(() => db.destroy())
@@ -84,6 +90,8 @@ async function open(
     defaultPlan: config.defaultPlan,
     webDist: config.webDist,
     trustProxy: config.trustProxy,
+    invitationMs: config.invitationHours * 3_600_000,
+    setup: config.setup,
   }
   const mails = createMailWriter(await createMailTexts(), settings.publicUrl)
   const passwords = createPasswords()
@@ -102,7 +110,7 @@ async function open(
   await app.listen({ host: config.host, port: config.httpPort })
   const httpUrl = boundUrl(config.host, (app.server.address() as AddressInfo).port)
   publicUrl ??= httpUrl
-  return httpUrl
+  return { httpUrl, operatorCode: await prepareSetup(context) }
 }
 
 function followStates({ listener, hub }: ApiContext): (() => void)[] {

@@ -28,6 +28,10 @@ export function faultOf(error: unknown): Fault {
   if (isFatal || (code !== undefined && STORE_DOWN.test(code))) {
     return new Fault('store-unavailable', 'The database does not answer: try again in a moment', { cause: error })
   }
+  if (code === NO_OWNER) {
+    const text = 'This would leave the company without an active owner: make somebody else an owner first'
+    return new Fault('last-owner', text, { cause: error })
+  }
   const known = code === undefined ? undefined : FASTIFY_FAULTS[code]
   if (known) return new Fault(known[0], known[1], { cause: error })
   if (error instanceof Error && 'statusCode' in error && error.statusCode === 400) {
@@ -46,6 +50,9 @@ const FASTIFY_FAULTS: Readonly<Record<string, readonly [Fault['code'], string]>>
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['media-type-unknown', 'Send the body as application/json'],
   FST_ERR_BAD_URL: ['body-malformed', 'The address cannot be decoded'],
 }
+
+/** R45, as the database keeps it: see the trigger `company_keeps_owner`. */
+const NO_OWNER = 'RT003'
 
 /** Sockets that fail, SQLSTATE classes 08 and 57, too many connections: the store is down, not the request wrong. */
 const STORE_DOWN = /^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|08...|57P0.|53300)$/

@@ -11,6 +11,7 @@ const Environment = z.object({
   HTTP_PORT: Port.default(8080),
   MQTT_PORT: Port.default(1883),
   DEMO: z.enum(['on', 'off']).default('on'),
+  SETUP: z.enum(['code', 'open']).optional(),
 })
 
 export type StartConfig = {
@@ -20,6 +21,8 @@ export type StartConfig = {
   readonly httpPort: number
   readonly mqttPort: number
   readonly isDemoWanted: boolean
+  /** Who makes the first account. The demonstration makes its own, so with it nobody is waited for. */
+  readonly setup: 'code' | 'open'
 }
 
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): StartConfig {
@@ -33,6 +36,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): StartC
     httpPort: data.HTTP_PORT,
     mqttPort: data.MQTT_PORT,
     isDemoWanted: data.DEMO === 'on',
+    setup: data.SETUP ?? (data.DEMO === 'on' ? 'open' : 'code'),
   }
 }
 

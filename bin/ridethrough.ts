@@ -78,6 +78,7 @@ program
       logLevel: config.logLevel,
       start: (log) => startApi(config, log),
       addresses: ({ httpUrl }) => ({ http: httpUrl }),
+      confidential: ({ operatorCode }) => ({ operatorCode }),
     })
   })
 

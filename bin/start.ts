@@ -59,7 +59,7 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   stops.push({ what: 'broker', stop: () => broker.child.stop() })
   const api = await Child.start(
     'api',
-    { ...common, args: ['api'], env: { ...env, HTTP_PORT: String(config.httpPort) } },
+    { ...common, args: ['api'], env: { ...env, HTTP_PORT: String(config.httpPort), SETUP: config.setup } },
     (ready) => ({ HTTP_PORT: new URL(String(ready.http)).port }),
   )
   stops.push({ what: 'api', stop: () => api.child.stop() })
@@ -67,6 +67,8 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   const addresses = { http: String(api.ready.http), mqtt: String(broker.ready.mqtt) }
   say(`Console  ${addresses.http}`)
   say(`MQTT     ${addresses.mqtt}`)
+  const { operatorCode } = api.ready
+  if (operatorCode) say(`Operator no account exists yet: open the console and make yours with the code ${operatorCode}`)
   if (!config.isDemoWanted) return
   const demo = await startDemo({ db, addresses, dataDir: config.dataDir, common })
   if (!demo) return

@@ -22,6 +22,7 @@ export const FAULTS = {
   'last-owner': [409, 'The company would have no active owner'],
   'company-occupied': [409, 'Your own company still holds something'],
   'invitation-ended': [409, 'The invitation has ended'],
+  'setup-needed': [409, 'The installation waits for its operator'],
   'setup-done': [409, 'The installation has an operator already'],
   'passkey-known': [409, 'This passkey is registered already'],
   'device-taken': [409, 'The device is registered already'],

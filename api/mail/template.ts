@@ -10,6 +10,9 @@ export type MailWriter = {
   invitation(invitation: Invitation): NewMail
   accepted(to: { email: string; name: string }, recipient: string, devices: readonly MailDevice[]): NewMail
   revoked(to: { email: string }, sharer: string, devices: readonly MailDevice[]): NewMail
+  teamInvitation(invitation: TeamInvitation): NewMail
+  teamJoined(to: Addressee, member: Addressee, company: string): NewMail
+  teamDeactivated(to: Addressee, owners: readonly Addressee[]): NewMail
 }
 
 export type MailDevice = {
@@ -17,6 +20,18 @@ export type MailDevice = {
   readonly mfr: string
   readonly model: string
   readonly serial: string
+}
+
+export type Addressee = { readonly name: string; readonly email: string }
+
+export type TeamInvitation = {
+  readonly id: string
+  readonly email: string
+  readonly company: { readonly name: string }
+  readonly invitedBy: Addressee
+  readonly role: 'owner' | 'member'
+  readonly code: string
+  readonly expiresAt: Date
 }
 
 export type Invitation = {
@@ -88,6 +103,35 @@ export function createMailWriter(t: TFunction, publicUrl: () => string): MailWri
         text(t('revoked.lead', { sharer })),
         list(devices),
         link(t('revoked.action'), `${publicUrl()}/sharing`),
+      ]),
+    teamInvitation: ({ id, email, company, invitedBy, role, code, expiresAt }) => {
+      const who = { inviter: invitedBy.name, inviterEmail: invitedBy.email, company: company.name }
+      return write(email, t('teamInvitation.subject', who), [
+        text(t('greetingPlain')),
+        text(t('teamInvitation.lead', who)),
+        text(t(`teamInvitation.${role}`)),
+        text(t('teamInvitation.code')),
+        { kind: 'code', code },
+        // After the #, as for shares.
+        link(t('teamInvitation.action'), `${publicUrl()}/companies/invitations/${id}#code=${encodeURIComponent(code)}`),
+        text(t('teamInvitation.validity', { until: instant(expiresAt) })),
+        text(t('teamInvitation.account', { email })),
+        text(t('teamInvitation.own')),
+        text(t('teamInvitation.ignore')),
+      ])
+    },
+    teamJoined: (to, member, company) =>
+      write(to.email, t('teamJoined.subject', { member: member.name, company }), [
+        text(t('greeting', { name: to.name })),
+        text(t('teamJoined.lead', { member: member.name, memberEmail: member.email, company })),
+        link(t('teamJoined.action'), `${publicUrl()}/company`),
+      ]),
+    teamDeactivated: (to, owners) =>
+      write(to.email, t('teamDeactivated.subject'), [
+        text(t('greeting', { name: to.name })),
+        text(t('teamDeactivated.lead')),
+        text(t('teamDeactivated.ask')),
+        { kind: 'list', items: owners.map(({ name, email }) => `${name} (${email})`) },
       ]),
   }
 }

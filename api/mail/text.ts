@@ -43,6 +43,28 @@ const en = {
     lead: '{{sharer}} no longer shares with you:',
     action: 'See what is shared with you',
   },
+  teamInvitation: {
+    subject: '{{inviter}} invites you to {{company}}',
+    lead: '{{inviter}} ({{inviterEmail}}) invites you to work together in {{company}}.',
+    owner: 'You would be one of its owners: you may do everything there, with its devices and its people.',
+    member: 'You would be a member: you see its devices and do with them what its owners allow.',
+    code: 'To join, open the invitation and give this confirmation code:',
+    action: 'Open the invitation',
+    validity: 'The code holds until {{until}}.',
+    account: 'There you sign in, or sign up with this very address ({{email}}) if you have no account yet.',
+    own: 'Whoever joins leaves a company of their own, which must be empty by then.',
+    ignore: 'If you do not know the sender, do nothing, or decline.',
+  },
+  teamJoined: {
+    subject: '{{member}} joined {{company}}',
+    lead: '{{member}} ({{memberEmail}}) accepted the invitation and is in {{company}} from now on.',
+    action: 'See who is in the company',
+  },
+  teamDeactivated: {
+    subject: 'Your account was deactivated',
+    lead: 'an owner of your company has deactivated your account. You cannot sign in until it is reactivated; whatever was signed in with it is signed out.',
+    ask: 'If you think that this is a mistake, ask an owner of your company:',
+  },
 } as const
 
 /** A translator for the mails; its languages are all here, so that no file is read at run time. */

@@ -15,6 +15,7 @@ import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import { setSessionCookie, viewerOf } from '../plugin/auth.ts'
 import { type Place, resendCode, type SignedIn, signUp, verifyAddress } from '../sign-up.ts'
+import { refuseBeforeSetup } from '../team/setup.ts'
 import { accountView } from '../view.ts'
 import { GUESSABLE } from './limit.ts'
 
@@ -35,6 +36,7 @@ export const accountRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
       },
     },
     async (request, reply) => {
+      await refuseBeforeSetup(context)
       await signUp(context, request.body)
       return reply.code(202).send({ email: request.body.email, state: 'code-sent' })
     },

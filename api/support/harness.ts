@@ -39,6 +39,8 @@ export function configFor(databaseUrl: string, config: Partial<ApiConfig> = {}):
     webDist: undefined,
     trustProxy: [],
     defaultPlan: 'advanced',
+    invitationHours: 48,
+    setup: 'open',
     ...config,
   }
 }
@@ -62,7 +64,7 @@ export function clientOf(api: RunningApi, token?: string): Client {
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()
-    const isJson = /json/.test(response.headers.get('content-type') ?? '')
+    const isJson = /json\b/.test(response.headers.get('content-type') ?? '')
     return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers }
   }
 }
