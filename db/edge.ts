@@ -63,10 +63,12 @@ export class Edge {
   /** Resolves when the edge holds its first lease. */
   static async start(options: EdgeOptions): Promise<Edge> {
     const edge = new Edge(options)
+    // Nobody may start a second round beside this one: it would register the edge past a change without reporting its cut.
+    await edge.#runRound()
     const look = () => edge.#lookNow()
     edge.#offs = [options.listener.on('access_change', look), options.listener.onUp(look)]
-    await edge.#runRound()
     edge.#renewTimer = setInterval(look, RENEW_MS)
+    look()
     return edge
   }
 
