@@ -2,7 +2,16 @@ import { defineConfig } from 'vitest/config'
 
 // Two kinds of tests: those that need a PostgreSQL (one is started for all of them), and those that don't wait for one.
 const needNone = ['protocol/**', 'agent/**', 'simulator/**', 'web/**', 'test/policy/**', 'test']
-const needDatabase = ['db/**', 'broker/**', 'api/**', 'test/system/**', 'test/fault/**', 'test/browser/**']
+const needDatabase = [
+  'db/**',
+  'broker/**',
+  'api/**',
+  'test/system/**',
+  'test/fault/**',
+  'test/browser/**',
+  'test/asvs/**',
+  'bin/**',
+]
 
 export default defineConfig({
   test: {

@@ -131,6 +131,20 @@ program
     })
   })
 
+const admin = program.command('admin').description('what the operator does on the server itself')
+
+admin
+  .command('verify-log')
+  .description('check that no row of the event log was changed, removed or put elsewhere')
+  .action(async () => {
+    const [{ verifyLog, withDatabase }, { readConfig }] = await Promise.all([
+      import('./admin.ts'),
+      import('./config.ts'),
+    ])
+    const holds = await withDatabase(readConfig(), (db) => verifyLog(db, console.log))
+    if (!holds) process.exitCode = 1
+  })
+
 /** Every mistake of the file, each with its line, in one message. */
 async function loadAgentConfig(path: string) {
   const { formatMistakes, loadConfig } = await import('@ridethrough/agent/config.ts')

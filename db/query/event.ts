@@ -54,6 +54,12 @@ export async function appendEventsAlone(db: Db, events: readonly NewEvent[]): Pr
   })
 }
 
+/** What a rewriting of the whole log cannot keep as it was, for whoever noted it down elsewhere. */
+export async function newestHash(db: Db): Promise<Buffer> {
+  const { hash } = await db.selectFrom('event_head').select('hash').executeTakeFirstOrThrow()
+  return hash
+}
+
 /** `row` is the sequence number at which the chain breaks, and `what` how. */
 export type LogFault = { readonly row: number; readonly what: 'changed' | 'missing' | 'head' }
 
