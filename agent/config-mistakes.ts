@@ -51,6 +51,11 @@ export function findMistakes(
   return unique([...syntax, ...sure]).sort((a, b) => a.line - b.line)
 }
 
+/** A mistake that shows only outside of the file. */
+export function mistakeAt(yaml: ParsedYaml, path: Path, message: string): Mistake {
+  return { line: lineOf(yaml, path), message: `${placeOf(path)}: ${message}` }
+}
+
 function describe(yaml: ParsedYaml, issue: Issue, hints: Readonly<Record<string, string>>): Finding[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => unknownKey(yaml, issue.path, key, hints))
@@ -78,9 +83,10 @@ function unknownKey(yaml: ParsedYaml, path: Path, key: string, hints: Readonly<R
 /** What no single field shows: names used twice, and credentials that do not fit the version. */
 function crossChecks(yaml: ParsedYaml, hints: Readonly<Record<string, string>>): Finding[] {
   const devices = child(yaml.value, 'devices')
-  if (!Array.isArray(devices)) return []
+  const ofServer = checkServer(yaml)
+  if (!Array.isArray(devices)) return ofServer
   const lineOfName = new Map<string, number>()
-  return devices.flatMap((device: unknown, index) => {
+  const ofDevices = devices.flatMap((device: unknown, index) => {
     const mistakes: Finding[] = []
     const name = child(device, 'name')
     const line = lineOf(yaml, ['devices', index, 'name'])
@@ -92,6 +98,24 @@ function crossChecks(yaml: ParsedYaml, hints: Readonly<Record<string, string>>):
     }
     return [...mistakes, ...checkAccess(yaml, ['devices', index, 'snmp'], child(device, 'snmp'), hints)]
   })
+  return [...ofServer, ...ofDevices]
+}
+
+/** Certificates, the server's and the agent's own, are shown in TLS only. */
+function checkServer(yaml: ParsedYaml): Finding[] {
+  const server = child(yaml.value, 'server')
+  if (!String(child(server, 'url') ?? '').startsWith('mqtt:')) return []
+  const at = (key: string, message: string): Finding => ({ line: lineOf(yaml, ['server', key]), message })
+  const mistakes: Finding[] = []
+  if (child(server, 'ca') !== undefined) {
+    mistakes.push(at('ca', 'server.ca does not go with mqtt://: write mqtts:// in server.url, or remove it'))
+  }
+  if (child(server, 'identity') === 'certificate') {
+    mistakes.push(
+      at('identity', 'server.identity certificate does not go with mqtt://: write mqtts:// in server.url, or token'),
+    )
+  }
+  return mistakes
 }
 
 function checkAccess(yaml: ParsedYaml, path: Path, snmp: unknown, hints: Readonly<Record<string, string>>): Finding[] {

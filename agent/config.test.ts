@@ -17,7 +17,14 @@ devices:
 test('a short file is enough, and folders count from where it lies', () => {
   const { config } = parseConfig(GOOD, '/etc/ridethrough')
   expect(config).toEqual({
-    server: { url: 'mqtt://127.0.0.1:1883', reconnectMinMs: 1000, reconnectMaxMs: 300_000 },
+    server: {
+      url: 'mqtt://127.0.0.1:1883',
+      ca: null,
+      identity: 'token',
+      identityLifeMs: 90 * 86_400_000,
+      reconnectMinMs: 1000,
+      reconnectMaxMs: 300_000,
+    },
     stateDir: '/etc/ridethrough/state',
     devices: [
       {

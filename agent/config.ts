@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { findMistakes, type Mistake, parseYaml } from './config-mistakes.ts'
+import { findMistakes, type Mistake, mistakeAt, parseYaml } from './config-mistakes.ts'
 import { DRIVERS } from './driver/index.ts'
+import { SECRET_KINDS, type SecretKind } from './secret.ts'
 import { AUTH_PROTOCOLS, PRIV_PROTOCOLS, SECURITY_LEVELS, type SnmpTarget } from './transport/snmp.ts'
 
 export type DeviceConfig = {
@@ -15,8 +16,20 @@ export type DeviceConfig = {
   readonly intervalMs: number
 }
 
+export type ServerConfig = {
+  readonly url: string
+  /** Absolute; the certificates that the server's must lead to. `null`: those that Node brings. */
+  readonly ca: string | null
+  /** By what the server is to know this agent. */
+  readonly identity: SecretKind
+  /** How long a token or a certificate is good for; the next is made after two thirds. */
+  readonly identityLifeMs: number
+  readonly reconnectMinMs: number
+  readonly reconnectMaxMs: number
+}
+
 export type AgentConfig = {
-  readonly server: { readonly url: string; readonly reconnectMinMs: number; readonly reconnectMaxMs: number }
+  readonly server: ServerConfig
   /** Absolute; holds the agent's identity and its journal. */
   readonly stateDir: string
   readonly devices: readonly DeviceConfig[]
@@ -27,6 +40,8 @@ export type LoadedConfig =
   | { readonly config: null; readonly mistakes: readonly Mistake[] }
 
 const DRIVER_NAMES = ['auto', ...DRIVERS.map((driver) => driver.name)] as const
+
+const DAY_MS = 86_400_000
 
 const seconds = z.number().min(0.2).max(3600)
 const secret = z.string().min(1).max(255)
@@ -54,6 +69,9 @@ const Snmp = z.strictObject({
 const File = z.strictObject({
   server: z.strictObject({
     url: z.string().refine(isServerUrl),
+    ca: z.string().min(1).optional(),
+    identity: z.enum(SECRET_KINDS).optional(),
+    identityDays: z.number().min(1).max(3650).default(90),
     reconnect: z.strictObject({ min: seconds.default(1), max: seconds.default(300) }).prefault({}),
   }),
   stateDir: z.string().min(1).default('./state'),
@@ -77,6 +95,11 @@ const HINTS: Readonly<Record<string, string>> = {
   '': 'write the sections "server" and "devices"',
   server: 'write "server:" and below it "url: mqtt://host:1883"',
   'server.url': 'write mqtt://host:port or mqtts://host:port, without user name and password (the agent has its own)',
+  'server.ca':
+    'write the file (PEM) of the certificate that the server shows or of the authority that signed it, or leave it out for the usual authorities',
+  'server.identity': `write one of ${SECRET_KINDS.join(', ')}, or leave it out`,
+  'server.identityDays':
+    'write the days after which a key or token is replaced at the latest, 1 to 3650, or leave it out for 90',
   'server.reconnect': 'write "min" and "max" in seconds',
   'server.reconnect.min': 'write the shortest pause in seconds, 0.2 to 3600',
   'server.reconnect.max': 'write the longest pause in seconds, 0.2 to 3600',
@@ -116,7 +139,10 @@ export function parseConfig(text: string, folder: string): LoadedConfig {
   const parsed = File.safeParse(yaml.value)
   const mistakes = findMistakes(yaml, parsed.success ? [] : parsed.error.issues, HINTS)
   if (!parsed.success || mistakes.length > 0) return { config: null, mistakes }
-  return { config: toConfig(parsed.data, folder), mistakes: null }
+  const config = toConfig(parsed.data, folder)
+  const ca = config.server.ca === null ? undefined : checkFile(config.server.ca)
+  if (ca !== undefined) return { config: null, mistakes: [mistakeAt(yaml, ['server', 'ca'], ca)] }
+  return { config, mistakes: null }
 }
 
 /** One line for each mistake, as compilers print them. */
@@ -146,10 +172,24 @@ function readText(path: string): { text: string } | { text: null; message: strin
   }
 }
 
+/** What is wrong with a file that is only named here. */
+function checkFile(path: string): string | undefined {
+  const read = readText(path)
+  if (read.text === null) return `${path}: ${read.message.replace(': name it with --config', '')}`
+  return read.text.includes('-----BEGIN CERTIFICATE-----') ? undefined : `${path} holds no certificate in PEM`
+}
+
 function toConfig(file: File, folder: string): AgentConfig {
-  const { url, reconnect } = file.server
+  const { url, ca, identity, identityDays, reconnect } = file.server
   return {
-    server: { url, reconnectMinMs: reconnect.min * 1000, reconnectMaxMs: reconnect.max * 1000 },
+    server: {
+      url,
+      ca: ca === undefined ? null : resolve(folder, ca),
+      identity: identity ?? (url.startsWith('mqtts:') ? 'certificate' : 'token'),
+      identityLifeMs: identityDays * DAY_MS,
+      reconnectMinMs: reconnect.min * 1000,
+      reconnectMaxMs: reconnect.max * 1000,
+    },
     stateDir: resolve(folder, file.stateDir),
     devices: file.devices.map(({ name, snmp, driver, interval }) => ({
       name,

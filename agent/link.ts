@@ -11,14 +11,19 @@ import mqtt, { type IPublishPacket, type MqttClient } from 'mqtt'
 import type { Logger } from 'pino'
 import { backoffMs } from './backoff.ts'
 import type { Clock } from './clock.ts'
-import type { Identity } from './identity.ts'
+import { type ConnectOptions, connectOptions } from './link-options.ts'
+import { isRefusal, reasonOf } from './link-reason.ts'
 import type { Outbox, Send } from './outbox.ts'
+import type { Rotation } from './rotation.ts'
+import type { Secret } from './secret.ts'
 
 export type LinkOptions = {
   readonly url: string
+  /** File of the certificates that the server's must lead to; `null`: those that Node brings. */
+  readonly ca: string | null
   readonly reconnectMinMs: number
   readonly reconnectMaxMs: number
-  readonly identity: Identity
+  readonly rotation: Rotation
   readonly version: string
   /** Seconds between readings of the slowest device: tells the cloud what is late. */
   readonly intervalS: number
@@ -31,8 +36,6 @@ export type LinkOptions = {
   readonly log: Logger
 }
 
-const KEEPALIVE_S = 20
-const CONNECT_TIMEOUT_MS = 10_000
 /** A connection that held so long was a good one: the next try comes soon. */
 const GOOD_CONNECTION_MS = 60_000
 /** After so long without the cloud's word on which devices may report, the inventory goes again. */
@@ -41,13 +44,23 @@ const ANSWER_TIMEOUT_MS = 10_000
 const PUBACK_TIMEOUT_MS = 60_000
 const GOODBYE_MS = 2000
 
-type Connection = { readonly client: MqttClient; sentInventory: string; isReady: boolean; gotPuback: boolean }
+type Connection = {
+  readonly client: MqttClient
+  readonly secret: Secret
+  sentInventory: string
+  isReady: boolean
+  gotPuback: boolean
+}
+
+/** `refused`: by this secret there is no way in. `renewing`: the next secret is to be shown at once. */
+type End = { readonly reason: string; readonly wasGood: boolean; readonly how: 'lost' | 'refused' | 'renewing' }
 
 export class Link {
   readonly #options: LinkOptions
   readonly #stopping = new AbortController()
   #connection: Connection | undefined
   #running: Promise<void> = Promise.resolve()
+  #renew: (connection: Connection) => void = () => {}
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -72,14 +85,14 @@ export class Link {
   }
 
   async #run(): Promise<void> {
-    const { clock, random, reconnectMinMs, reconnectMaxMs, log, outbox } = this.#options
+    const { clock, random, reconnectMinMs, reconnectMaxMs, log } = this.#options
     const { signal } = this.#stopping
     let attempt = -1
     while (!signal.aborted) {
       const since = clock.monotonic()
-      const { reason, wasGood } = await this.#connectOnce()
-      await outbox.close()
+      const { reason, wasGood, how } = await this.#connect()
       if (signal.aborted) return
+      if (how === 'renewing') continue
       if (wasGood || clock.monotonic() - since > GOOD_CONNECTION_MS) attempt = -1
       attempt += 1
       const waitMs = backoffMs(attempt, reconnectMinMs, reconnectMaxMs, random)
@@ -91,17 +104,38 @@ export class Link {
     }
   }
 
+  /** One connection; where the server does not know the secret that is shown, the next one is tried at once. */
+  async #connect(): Promise<End> {
+    const { rotation, outbox } = this.#options
+    let end: End = { reason: 'there is nothing to show to the server', wasGood: false, how: 'lost' }
+    for (const secret of rotation.candidates()) {
+      const options = this.#connectOptions(secret)
+      end = typeof options === 'string' ? { ...end, reason: options } : await this.#connectOnce(secret, options)
+      await outbox.close()
+      if (end.how !== 'refused' || this.#stopping.signal.aborted) return end
+      rotation.refused(secret)
+    }
+    return end
+  }
+
   /** Resolves when the connection has ended, with the reason, and whether any sample was stored over it. */
-  async #connectOnce(): Promise<{ reason: string; wasGood: boolean }> {
-    const client = mqtt.connect(this.#connectOptions())
-    const connection: Connection = { client, sentInventory: '', isReady: false, gotPuback: false }
+  async #connectOnce(secret: Secret, options: ConnectOptions): Promise<End> {
+    const client = mqtt.connect(options)
+    const connection: Connection = { client, secret, sentInventory: '', isReady: false, gotPuback: false }
     this.#connection = connection
     let reason = 'the server closed the connection'
+    let how: End['how'] = 'lost'
     client.on('error', (error) => {
-      reason = reasonOf(error, this.#options.url)
+      reason = reasonOf(error, this.#options)
+      if (isRefusal(error)) how = 'refused'
     })
+    this.#renew = (which) => {
+      if (which !== connection) return
+      how = 'renewing'
+      client.end(true)
+    }
     client.on('message', (topic, payload, packet) => this.#hear(connection, topic, payload, packet))
-    client.on('connect', () => void this.#greet(connection))
+    client.on('connect', () => this.#greet(connection))
     const ended = new AbortController()
     await new Promise<void>((resolve) => {
       client.once('close', resolve)
@@ -113,36 +147,28 @@ export class Link {
     this.#connection = undefined
     client.removeAllListeners('message')
     client.end(true)
-    return { reason, wasGood: connection.gotPuback }
+    return { reason, wasGood: connection.gotPuback, how }
   }
 
-  #connectOptions() {
-    const { identity, url } = this.#options
-    const { protocol, hostname, port } = new URL(url)
-    return {
-      protocol: protocol === 'mqtts:' ? ('mqtts' as const) : ('mqtt' as const),
-      host: hostname.replace(/^\[|\]$/g, ''),
-      port: Number(port) || (protocol === 'mqtts:' ? 8883 : 1883),
-      protocolVersion: 4 as const,
-      clean: true,
-      clientId: `agent-${identity.agentId}`,
-      username: `agent:${identity.agentId}`,
-      password: identity.token,
-      keepalive: KEEPALIVE_S,
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      // A new client for each try: the journal, not the library, knows what is still to be sent.
-      reconnectPeriod: 0,
-      queueQoSZero: false,
-      will: { topic: this.#statusTopic(), payload: Buffer.from(this.#status(false)), qos: 1 as const, retain: true },
+  #connectOptions(secret: Secret): ConnectOptions | string {
+    const { rotation, url, ca } = this.#options
+    const will = {
+      topic: this.#statusTopic(),
+      payload: Buffer.from(this.#status(false)),
+      qos: 1 as const,
+      retain: true,
     }
+    return connectOptions({ url, ca, secret, agentId: rotation.agentId, will })
   }
 
-  async #greet({ client }: Connection): Promise<void> {
-    const { identity, url, log } = this.#options
-    const connection = this.#connection
-    if (connection?.client !== client) return
-    log.info({ agentId: identity.agentId }, `linked to ${url}`)
-    const commands = agentTopic(identity.agentId, 'commands')
+  #greet(connection: Connection): void {
+    const { rotation, url, log } = this.#options
+    const { client, secret } = connection
+    if (this.#connection !== connection) return
+    const { agentId } = rotation
+    log.info({ agentId, identity: secret.kind }, `linked to ${url}`)
+    rotation.signedIn(secret)
+    const commands = agentTopic(agentId, 'commands')
     client.subscribe(commands, { qos: 1 }, (error) => {
       if (this.#connection !== connection) return
       if (error) {
@@ -161,17 +187,21 @@ export class Link {
   }
 
   #sendInventory(connection: Connection): void {
-    const { identity, inventory } = this.#options
-    const payload = JSON.stringify(inventory())
+    const { rotation, inventory } = this.#options
+    const nextIdentity = rotation.announcement()
+    const payload = JSON.stringify({ ...inventory(), ...(nextIdentity ? { nextIdentity } : {}) } satisfies Inventory)
     if (payload === connection.sentInventory || !connection.client.connected) return
     connection.sentInventory = payload
-    connection.client.publish(agentTopic(identity.agentId, 'inventory'), payload, { qos: 1 })
+    connection.client.publish(agentTopic(rotation.agentId, 'inventory'), payload, { qos: 1 }, (error) => {
+      if (error || !nextIdentity || this.#connection !== connection) return
+      if (rotation.announced(nextIdentity)) this.#renew(connection)
+    })
   }
 
   #hear(connection: Connection, topic: string, payload: Buffer, packet: IPublishPacket): void {
-    const { identity, log } = this.#options
+    const { rotation, log } = this.#options
     if (topic === ERRORS_TOPIC) this.#hearRefusal(payload)
-    if (topic !== agentTopic(identity.agentId, 'commands')) return
+    if (topic !== agentTopic(rotation.agentId, 'commands')) return
     // A kept command is an old one, whoever kept it: a reboot asked for yesterday never happens today.
     if (packet.retain) {
       log.warn('ignored a retained command: the server must not keep commands')
@@ -239,29 +269,12 @@ export class Link {
   }
 
   #statusTopic(): TopicName {
-    return agentTopic(this.#options.identity.agentId, 'status')
+    return agentTopic(this.#options.rotation.agentId, 'status')
   }
 
   #status(online: boolean): string {
     const { version, intervalS, clock } = this.#options
     return JSON.stringify({ online, version, interval: intervalS, at: clock.wall() } satisfies AgentStatus)
-  }
-}
-
-/** What a person can do about it. */
-function reasonOf(error: Error, url: string): string {
-  const code = 'code' in error ? error.code : undefined
-  switch (code) {
-    case 'ECONNREFUSED':
-      return `nothing listens at ${url}: check the address, and that the server runs`
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `the name in ${url} is not known: check it, and this machine's DNS`
-    case 4: // bad user name or password
-    case 5: // not authorised
-      return 'the server refuses this agent: its identity.json is not the one that was first used there, or it was revoked'
-    default:
-      return error.message === 'connack timeout' ? `no answer from ${url}` : error.message
   }
 }
 

@@ -33,7 +33,14 @@ async function setUp(port: number, names: readonly string[], intervalMs = 20): P
     driver: 'auto',
     intervalMs,
   }))
-  const server = { url: `mqtt://127.0.0.1:${port}`, reconnectMinMs: 50, reconnectMaxMs: 200 }
+  const server = {
+    url: `mqtt://127.0.0.1:${port}`,
+    ca: null,
+    identity: 'token' as const,
+    identityLifeMs: 90 * 86_400_000,
+    reconnectMinMs: 50,
+    reconnectMaxMs: 200,
+  }
   return { config: { server, stateDir: join(testFolder(), 'state'), devices }, peers }
 }
 
@@ -268,7 +275,8 @@ test('the token never reaches the log', async () => {
   const { config } = await setUp(1, ['Rack 4'])
   const { lines, until } = await run(config)
   await until(({ msg }) => msg.startsWith('no link to the server'))
-  const { token } = JSON.parse(readFileSync(join(config.stateDir, 'identity.json'), 'utf8'))
+  const { token } = JSON.parse(readFileSync(join(config.stateDir, 'identity.json'), 'utf8')).current
+  expect(token).toHaveLength(43)
   expect(JSON.stringify(lines)).not.toContain(token)
   expect(JSON.stringify(lines)).not.toContain('public')
 })

@@ -12,6 +12,8 @@ import { Link } from './link.ts'
 import { Outbox } from './outbox.ts'
 import pkg from './package.json' with { type: 'json' }
 import { Poller } from './poll.ts'
+import { Rotation } from './rotation.ts'
+import { isUsableAt, type Secret } from './secret.ts'
 
 export type AgentOptions = {
   readonly clock?: Clock
@@ -36,7 +38,9 @@ export async function startAgent(config: AgentConfig, log: Logger, options: Agen
   const lock = lockState(config.stateDir)
   try {
     const names = config.devices.map(({ name }) => name)
-    const identity = loadIdentity(config.stateDir, names)
+    const { identity: kind, identityLifeMs: lifeMs } = config.server
+    const identity = loadIdentity(config.stateDir, names, { kind, lifeMs, now: clock.wall() })
+    checkUsable(config, identity)
     const devices = names.map((name) => ({ name, deviceId: deviceIdOf(identity, name) }))
     const deviceIds = devices.map(({ deviceId }) => deviceId)
     const journal = new Journal(join(config.stateDir, 'journal.db'), deviceIds, log, limits)
@@ -69,9 +73,11 @@ function run(parts: Parts): { stop(): Promise<void> } {
   const { config, identity, devices, journal, clock, random, log } = parts
   const outbox = new Outbox({ journal, devices, clock, random, log })
   const claims = new ClaimKeeper({ devices, journal, clock, log, onChange: () => link.announce() })
+  const { url, ca, identity: kind, identityLifeMs: lifeMs, reconnectMinMs, reconnectMaxMs } = config.server
+  const { stateDir } = config
+  const rotation = new Rotation({ stateDir, identity, url, kind, lifeMs, clock, log, onChange: () => link.announce() })
   const link = new Link({
-    ...config.server,
-    identity,
+    ...{ url, ca, reconnectMinMs, reconnectMaxMs, rotation },
     version: pkg.version,
     intervalS: Math.max(...config.devices.map(({ intervalMs }) => intervalMs)) / 1000,
     outbox,
@@ -99,11 +105,12 @@ function run(parts: Parts): { stop(): Promise<void> } {
     })
   })
   claims.start()
+  rotation.start()
   link.start()
   for (const poller of pollers) poller.start()
   return {
     async stop() {
-      await Promise.all([claims.stop(), ...pollers.map((poller) => poller.stop())])
+      await Promise.all([claims.stop(), rotation.stop(), ...pollers.map((poller) => poller.stop())])
       await link.stop()
     },
   }
@@ -145,6 +152,16 @@ function keeper({ config, journal, clock, log }: Parts, outbox: Outbox) {
       )
     }
   }
+}
+
+/** @throws when nothing that the server knows this agent by can be shown where it is told to connect. */
+function checkUsable({ server, stateDir }: AgentConfig, { current, next }: Identity): void {
+  const isUsable = (secret: Secret | undefined) => secret !== undefined && isUsableAt(secret, server.url)
+  if (isUsable(current) || isUsable(next?.secret)) return
+  throw new Error(
+    `the server knows this agent by a certificate (${join(stateDir, 'identity.json')}), which cannot be shown at ${server.url}: ` +
+      'write an mqtts:// address, with "identity: token" once before going back to mqtt://',
+  )
 }
 
 function deviceIdOf(identity: Identity, name: string): string {
