@@ -1,7 +1,7 @@
 // Passwords: argon2id as PHC strings, a bounded number at a time.
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import { Fault } from '@ridethrough/protocol/fault.ts'
+import { createTurns } from './turns.ts'
 
 /** OWASP's second choice: 19 MiB, two passes, one lane; about 60 ms of one core. */
 const COST = { memory: 19_456, passes: 2, parallelism: 1 } as const
@@ -13,20 +13,21 @@ const LONGEST_QUEUE = 100
 
 const derive = promisify(argon2)
 
+/** `from` names who asks, such as a network: where many wait, those who ask for much wait for themselves. */
 export type Passwords = {
-  hash(password: string): Promise<string>
+  hash(password: string, from?: string): Promise<string>
   /** False for a wrong password, and, after as long a time, for `undefined`: nobody can tell an unknown address by the clock. */
-  verify(password: string, phc: string | undefined): Promise<boolean>
+  verify(password: string, phc: string | undefined, from?: string): Promise<boolean>
 }
 
-/** Throws `too-many-tries` when so many wait that an answer would come too late to be of use. */
+/** Rejects with `too-many-tries` when so many wait that an answer would come too late to be of use. */
 export function createPasswords(): Passwords {
   const inTurn = createTurns(PARALLEL, LONGEST_QUEUE)
   // Of no password: its tag is random.
   const dummy = formatPhc({ ...COST, salt: randomBytes(SALT_BYTES), tag: randomBytes(TAG_BYTES) })
   return {
-    hash: (password) => inTurn(() => hashPassword(password)),
-    verify: (password, phc) => inTurn(() => verifyPassword(password, phc ?? dummy)),
+    hash: (password, from = '') => inTurn(from, () => hashPassword(password)),
+    verify: (password, phc, from = '') => inTurn(from, () => verifyPassword(password, phc ?? dummy)),
   }
 }
 
@@ -75,27 +76,4 @@ function parsePhc(text: string): Phc | undefined {
 
 function base64(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '')
-}
-
-function createTurns(parallel: number, longestQueue: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return async (work) => {
-    if (running >= parallel) {
-      if (waiting.length >= longestQueue) {
-        throw new Fault('too-many-tries', 'Very many people sign in at this moment: try again in a few seconds', {
-          retryAfter: 5,
-        })
-      }
-      await new Promise<void>((resolve) => waiting.push(resolve))
-    } else running += 1
-    try {
-      return await work()
-    } finally {
-      // The place is handed over rather than given up, so that nobody overtakes.
-      const next = waiting.shift()
-      if (next) next()
-      else running -= 1
-    }
-  }
 }
