@@ -101,7 +101,7 @@ describe('inviting', () => {
     expect((await asAnn('GET', '/company')).body.counts.invited).toBe(2)
   })
 
-  test('an invitation of another company is not there [ASVS 8.2.2, 8.4.1]', async () => {
+  test('an invitation of another company is not there [ASVS 8.2.2 8.4.1]', async () => {
     const { id } = await invite('x@example.org')
     for (const [method, path] of [
       ['POST', '/resend'],

@@ -34,7 +34,7 @@ const eventsOf = async (companyId: string) => {
 }
 
 describe('who may', () => {
-  test('a member sees the team, and changes nothing of it [ASVS 8.2.1, 8.3.1]', async () => {
+  test('a member sees the team, and changes nothing of it [ASVS 8.2.1 8.3.1]', async () => {
     const list = await asBob('GET', '/company/members')
     expect(list.body.items.map((one: { name: string; isYou: boolean }) => [one.name, one.isYou])).toEqual([
       ['Ann', false],
@@ -56,7 +56,7 @@ describe('who may', () => {
     expect(await ownersOf(harness.database.db, ann.companyId)).toEqual([ann.accountId])
   })
 
-  test('nobody of another company is there, whatever is tried [ASVS 8.2.2, 8.4.1]', async () => {
+  test('nobody of another company is there, whatever is tried [ASVS 8.2.2 8.4.1]', async () => {
     const eve = await makePerson(harness.database.db, 'Eve')
     const asEve = clientOf(harness.api, eve.token)
     for (const change of [{ role: 'owner' }, { role: 'member' }, { active: false }, { active: true }]) {
@@ -216,7 +216,7 @@ describe('roles', () => {
 })
 
 describe('deactivating', () => {
-  test('ends every session and token for good; reactivating revives none [ASVS 7.4.2, 7.4.5]', async () => {
+  test('ends every session and token for good; reactivating revives none [ASVS 7.4.2 7.4.5]', async () => {
     const { db } = harness.database
     const second = await signInAgain(db, bob.accountId)
     await db
@@ -250,7 +250,7 @@ describe('deactivating', () => {
     expect((await clientOf(harness.api, await signInAgain(db, bob.accountId))('GET', '/account')).status).toBe(200)
   })
 
-  test('closes an open WebSocket before it is answered [ASVS 7.4.2, 8.3.2]', async () => {
+  test('closes an open WebSocket before it is answered [ASVS 7.4.2 8.3.2]', async () => {
     const agent = await makeAgent(harness.database.db)
     await makeDevice(harness.database.db, ann, agent, 'Rack 4')
     const socket = new WebSocket(`${harness.api.httpUrl.replace('http', 'ws')}/api/v1/live`, {

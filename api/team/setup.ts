@@ -16,6 +16,7 @@ import type { z } from 'zod'
 import { CODE_TRIES, hashCode, mintCode, OPERATOR_CODE } from '../code.ts'
 import type { ApiContext } from '../context.ts'
 import { type Actor, recordEvent, recordingRefusals } from '../event.ts'
+import { checkNewPassword } from '../password-policy.ts'
 import { type Place, type SignedIn, startSession } from '../sign-up.ts'
 
 type Installation = Pick<ApiContext, 'db' | 'clock' | 'settings'>
@@ -49,6 +50,7 @@ export async function makeOperator(
   const act = { kind: 'operator.made', subject: {}, companyId: null } as const
   return recordingRefusals(context, actor, act, async () => {
     if (!(await waitsForOperator(context))) throw setupDone()
+    checkNewPassword(wanted.password, wanted)
     const made = await context.db.transaction().execute(async (tx) => {
       const refused = await checkOperatorCode(context, tx, hashCode(wanted.code), actor.now)
       if (refused) return refused
