@@ -510,7 +510,7 @@ test('without a lease no person is served, from the first delivery on; agents go
     })
     await held.promise
     // as after a suspended machine: the lease is over, no timer has noticed
-    asleep = 3_600_000
+    asleep = 60_000
     await publishState(sender, rack, values(2))
     // the answer comes after whatever was delivered before it
     expect(await owner.subscribe('v1/errors')).toHaveLength(1)
