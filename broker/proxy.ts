@@ -13,15 +13,11 @@ export type TrustedProxies = { trusts(address: string | undefined): boolean }
 export function trustedProxies(places: readonly string[]): TrustedProxies {
   const list = new BlockList()
   for (const place of places) {
-    const [address = '', prefix] = place.split('/')
+    const [address = '', prefix, ...rest] = place.split('/')
     const family = isIP(address)
     const bits = prefix === undefined ? undefined : Number(prefix)
-    if (
-      family === 0 ||
-      (bits !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits <= (family === 4 ? 32 : 128)))
-    ) {
-      throw new Error(`${place} is neither an address nor a network`)
-    }
+    const isPrefix = bits === undefined || (/^\d{1,3}$/.test(prefix ?? '') && bits <= (family === 4 ? 32 : 128))
+    if (family === 0 || !isPrefix || rest.length > 0) throw new Error(`${place} is neither an address nor a network`)
     const type = family === 4 ? 'ipv4' : 'ipv6'
     if (bits === undefined) list.addAddress(address, type)
     else list.addSubnet(address, bits, type)

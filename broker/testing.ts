@@ -8,6 +8,7 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import packets, { type IConnectPacket, type Packet } from 'mqtt-packet'
 import { pino } from 'pino'
 import type { Person, TestAgent } from '../test/support/world.ts'
+import type { BrokerConfig } from './config.ts'
 import { type RunningBroker, startBroker } from './main.ts'
 
 export type LogLine = { readonly msg: string; readonly level: number; readonly [key: string]: unknown }
@@ -22,7 +23,7 @@ export type TestBroker = RunningBroker & {
 
 export async function startTestBroker(
   databaseUrl: string,
-  options: { clock?: Clock; storePatienceMs?: number } = {},
+  options: { clock?: Clock; storePatienceMs?: number } & Partial<Pick<BrokerConfig, 'tls' | 'trustedProxies'>> = {},
 ): Promise<TestBroker> {
   const logged: LogLine[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
@@ -36,6 +37,8 @@ export async function startTestBroker(
       metricsPort: 0,
       maxConnections: 1000,
       storePatienceMs: options.storePatienceMs ?? 10_000,
+      tls: options.tls,
+      trustedProxies: options.trustedProxies,
     },
     log,
     options.clock ?? systemClock,
