@@ -1,6 +1,7 @@
 // What the API reads from its environment, checked once.
 import { PLANS } from '@ridethrough/protocol/plan.ts'
 import { z } from 'zod'
+import { parseSecretKey } from './second-factor/secret-box.ts'
 
 const Environment = z.object({
   DATABASE_URL: z.string().min(1, 'name the PostgreSQL database'),
@@ -11,6 +12,18 @@ const Environment = z.object({
   /** smtp:// or smtps://; without it mails stay in the database and are shown at /dev/mailbox. */
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: z.string().min(3).default('Ridethrough <ridethrough@localhost>'),
+  /** Encrypts what must be read again, such as the secrets of authenticators. Who loses it loses those. */
+  SECRET_KEY: z
+    .string('is needed: 32 random bytes as hex or base64, or any text of at least 32 characters')
+    .transform((text, context) => {
+      const key = parseSecretKey(text)
+      if (key) return key
+      context.addIssue({
+        code: 'custom',
+        message: 'is too short: give 32 bytes as hex or base64, or at least 32 characters',
+      })
+      return z.NEVER
+    }),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Folder of the built console; without it only the API is served. */
   WEB_DIST: z.string().optional(),
@@ -35,6 +48,8 @@ export type ApiConfig = {
   readonly publicUrl: string | undefined
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
+  /** 32 bytes. */
+  readonly secretKey: Buffer
   readonly logLevel: string
   readonly webDist: string | undefined
   readonly trustProxy: readonly string[]
@@ -60,6 +75,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): ApiCon
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, ''),
     smtpUrl: env.SMTP_URL,
     mailFrom: env.MAIL_FROM,
+    secretKey: env.SECRET_KEY,
     logLevel: env.LOG_LEVEL,
     webDist: env.WEB_DIST,
     trustProxy: env.TRUST_PROXY?.split(',').map((one) => one.trim()) ?? [],

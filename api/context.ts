@@ -11,6 +11,7 @@ import type { Metrics } from './metrics.ts'
 import type { Passwords } from './password.ts'
 import type { Reads } from './reads.ts'
 import type { Refusals } from './refusals.ts'
+import type { SecretBox } from './second-factor/secret-box.ts'
 import type { Throttles } from './throttles.ts'
 
 export type Settings = {
@@ -35,6 +36,8 @@ export type ApiContext = {
   readonly settings: Settings
   readonly passwords: Passwords
   readonly mails: MailWriter
+  /** Seals the secrets of authenticators. */
+  readonly secrets: SecretBox
   readonly throttles: Throttles
   readonly reads: Reads
   readonly refusals: Refusals

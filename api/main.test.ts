@@ -99,8 +99,10 @@ test('on https the cookie is bound to the host, and plain http counts as another
 
 test('mistakes in the environment are named, all of them', () => {
   const wrong = { DATABASE_URL: 'postgres://x', HTTP_PORT: 'high', SMTP_URL: 'http://x', PUBLIC_URL: '' }
-  expect(() => readConfig(wrong)).toThrow(/HTTP_PORT.*\n.*SMTP_URL/)
-  expect(readConfig({ DATABASE_URL: 'postgres://x', SMTP_URL: '' })).toMatchObject({
+  expect(() => readConfig(wrong)).toThrow(/HTTP_PORT.*\n.*SMTP_URL.*\n.*SECRET_KEY: is needed/)
+  expect(() => readConfig({ DATABASE_URL: 'postgres://x', SECRET_KEY: 'short' })).toThrow(/SECRET_KEY: is too short/)
+  expect(readConfig({ DATABASE_URL: 'postgres://x', SECRET_KEY: 'ab'.repeat(32), SMTP_URL: '' })).toMatchObject({
+    secretKey: Buffer.alloc(32, 0xab),
     smtpUrl: undefined,
     httpPort: 8080,
   })

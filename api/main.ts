@@ -19,6 +19,7 @@ import { createMetrics } from './metrics.ts'
 import { createPasswords } from './password.ts'
 import { Reads } from './reads.ts'
 import { Refusals } from './refusals.ts'
+import { createSecretBox } from './second-factor/secret-box.ts'
 import { prepareSetup } from './team/setup.ts'
 import { createThrottles } from './throttles.ts'
 
@@ -100,6 +101,7 @@ async function open(
   const context: ApiContext = {
     ...{ db, listener, edge, clock, log, settings, passwords, mails, reads, hub, metrics },
     refusals,
+    secrets: createSecretBox(config.secretKey, 'totp'),
     throttles: createThrottles(db),
   }
   const app = await buildApp(context)

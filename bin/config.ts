@@ -7,6 +7,7 @@ const Port = z.coerce.number().int().min(0).max(65_535)
 const Environment = z.object({
   DATA_DIR: z.string().min(1).default('./data'),
   DATABASE_URL: z.string().min(1).optional(),
+  SECRET_KEY: z.string().min(1).optional(),
   HOST: z.string().min(1).default('127.0.0.1'),
   HTTP_PORT: Port.default(8080),
   MQTT_PORT: Port.default(1883),
@@ -17,6 +18,8 @@ const Environment = z.object({
 export type StartConfig = {
   readonly dataDir: string
   readonly databaseUrl: string | undefined
+  /** Left out: one is made, and kept in `dataDir`. */
+  readonly secretKey: string | undefined
   readonly host: string
   readonly httpPort: number
   readonly mqttPort: number
@@ -32,6 +35,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): StartC
   return {
     dataDir: resolve(data.DATA_DIR),
     databaseUrl: data.DATABASE_URL,
+    secretKey: data.SECRET_KEY,
     host: data.HOST,
     httpPort: data.HTTP_PORT,
     mqttPort: data.MQTT_PORT,

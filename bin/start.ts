@@ -12,6 +12,7 @@ import type { StartConfig } from './config.ts'
 import { buildConsole, WEB_DIST } from './console.ts'
 import { startDemo } from './demo.ts'
 import { lockFolder } from './lock.ts'
+import { keptSecretKey } from './secret-key.ts'
 
 /** What is to be stopped, in the order in which it was started. */
 type Stops = { readonly what: string; readonly stop: () => Promise<void> }[]
@@ -50,6 +51,7 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   await building
 
   const common = { logFolder: join(config.dataDir, 'logs'), say }
+  const secretKey = config.secretKey ?? (await keptSecretKey(config.dataDir))
   const env = { DATABASE_URL: databaseUrl, HOST: config.host, WEB_DIST }
   const broker = await Child.start(
     'broker',
@@ -59,7 +61,11 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   stops.push({ what: 'broker', stop: () => broker.child.stop() })
   const api = await Child.start(
     'api',
-    { ...common, args: ['api'], env: { ...env, HTTP_PORT: String(config.httpPort), SETUP: config.setup } },
+    {
+      ...common,
+      args: ['api'],
+      env: { ...env, HTTP_PORT: String(config.httpPort), SETUP: config.setup, SECRET_KEY: secretKey },
+    },
     (ready) => ({ HTTP_PORT: new URL(String(ready.http)).port }),
   )
   stops.push({ what: 'api', stop: () => api.child.stop() })

@@ -27,6 +27,9 @@ export async function startHarness(
   }
 }
 
+/** The same for every API of a test: several of them share a database. */
+const SECRET_KEY = Buffer.alloc(32, 7)
+
 export function configFor(databaseUrl: string, config: Partial<ApiConfig> = {}): ApiConfig {
   return {
     databaseUrl,
@@ -35,6 +38,7 @@ export function configFor(databaseUrl: string, config: Partial<ApiConfig> = {}):
     publicUrl: undefined,
     smtpUrl: undefined,
     mailFrom: 'Ridethrough <noreply@example.org>',
+    secretKey: SECRET_KEY,
     logLevel: 'silent',
     webDist: undefined,
     trustProxy: [],

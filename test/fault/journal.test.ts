@@ -19,7 +19,11 @@ afterAll(async () => {
 test('the broker is killed and comes back 20 s later: every sequence number is stored, in order, none twice', async () => {
   const database = await testDatabase()
   stops.push(database.stop)
-  const env = { DATABASE_URL: database.url, HTTP_PORT: '0', METRICS_PORT: '0', HOST: '127.0.0.1', SETUP: 'open' }
+  const SECRET_KEY = 'a key that only tests are sealed with'
+  const env = {
+    ...{ DATABASE_URL: database.url, SECRET_KEY, HOST: '127.0.0.1', SETUP: 'open' },
+    ...{ HTTP_PORT: '0', METRICS_PORT: '0' },
+  }
   const api = await startApi(readApiConfig(env), pino({ level: 'silent' }))
   stops.push(api.stop)
   let broker: Part = await startPart(['broker'], { ...env, MQTT_PORT: '0' })

@@ -40,6 +40,7 @@ export async function startCloud(more: Readonly<Record<string, string>> = {}): P
     METRICS_PORT: '0',
     HOST: '127.0.0.1',
     LOG_LEVEL: 'silent',
+    SECRET_KEY: 'a key that only tests are sealed with',
     SETUP: 'open',
     ...more,
   }
