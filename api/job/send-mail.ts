@@ -63,16 +63,17 @@ export function sendMailTask(
   }
 }
 
+/** Where a refusal is about this mail. What is refused before that is about us (our sender, our sign-in): the operator can mend it. */
+const OF_THE_MAIL = new Set<unknown>(['RCPT TO', 'DATA'])
+
 /** RFC 5321 section 4.2.1: 5yz is a permanent refusal, 4yz asks to try again; without a reply nobody has refused anything. */
 function failureOf(error: unknown): { isFinal: boolean; words: string } {
-  const { responseCode, code } = (error ?? {}) as { responseCode?: unknown; code?: unknown }
+  const { responseCode, code, command } = (error ?? {}) as Readonly<Record<string, unknown>>
   const reply = typeof responseCode === 'number' ? responseCode : undefined
+  const isRefused = reply !== undefined && reply >= 500 && OF_THE_MAIL.has(command)
   // EENVELOPE without a reply: the address cannot even be sent.
-  const isFinal = (reply !== undefined && reply >= 500) || (code === 'EENVELOPE' && reply === undefined)
-  return {
-    isFinal: isFinal && code !== 'EAUTH',
-    words: [code, reply].filter((part) => part !== undefined).join(' ') || 'no reply',
-  }
+  const isFinal = isRefused || (code === 'EENVELOPE' && reply === undefined)
+  return { isFinal, words: [code, command, reply].filter((part) => part !== undefined).join(' ') || 'no reply' }
 }
 
 function isLastTry({ job }: JobHelpers): boolean {

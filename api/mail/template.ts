@@ -54,12 +54,14 @@ export function createMailWriter(t: TFunction, publicUrl: () => string): MailWri
   return {
     verify: (to, code, until) =>
       write(to.email, t('verify.subject'), [
-        text(t('greeting', { name: to.name })),
-        text(t('verify.lead', { name: to.name })),
+        // Anybody can have this mail sent to anybody, under a name of their choice: it must not carry their link.
+        text(isLinkLike(to.name) ? t('greetingPlain') : t('greeting', { name: to.name })),
+        text(isLinkLike(to.name) ? t('verify.leadPlain') : t('verify.lead', { name: to.name })),
         { kind: 'code', code },
+        // After the #, so that neither our log nor a proxy's ever sees the code.
+        link(t('verify.action'), `${publicUrl()}/verify#${fragment({ email: to.email, code })}`),
         text(t('verify.validity', { until: instant(until) })),
         text(t('verify.ignore')),
-        link(t('verify.action'), publicUrl()),
       ]),
     registered: (to) =>
       write(to.email, t('registered.subject'), [
@@ -80,10 +82,9 @@ export function createMailWriter(t: TFunction, publicUrl: () => string): MailWri
         ...(invitation.until ? [text(t('invitation.until', { until: instant(invitation.until) }))] : []),
         text(t('invitation.code')),
         { kind: 'code', code: invitation.code },
-        // After the #, so that neither our log nor a proxy's ever sees the code.
         link(
           t('invitation.action'),
-          `${publicUrl()}/sharing/invitations/${invitation.shareId}#code=${encodeURIComponent(invitation.code)}`,
+          `${publicUrl()}/sharing/invitations/${invitation.shareId}#${fragment({ code: invitation.code })}`,
         ),
         text(t('invitation.validity', { until: instant(invitation.codeExpiresAt) })),
         text(t('invitation.account', { email: invitation.email })),
@@ -138,6 +139,14 @@ export function createMailWriter(t: TFunction, publicUrl: () => string): MailWri
 
 const text = (words: string): MailPart => ({ kind: 'text', text: words })
 const link = (label: string, href: string): MailPart => ({ kind: 'link', label, href })
+/** What mail programs turn into a link by themselves. */
+const isLinkLike = (name: string) => /[/\\@]|\p{L}\.\p{L}|www/iu.test(name)
+
+const fragment = (values: Readonly<Record<string, string>>) =>
+  Object.entries(values)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&')
+
 const list = (devices: readonly MailDevice[]): MailPart => ({ kind: 'list', items: devices.map(identification) })
 
 /** R13: enough to tell one UPS from another: its name, make, model and serial number. */

@@ -8,10 +8,11 @@ const en = {
   verify: {
     subject: 'Confirm your address',
     lead: 'somebody, we hope you, signed up at Ridethrough as {{name}} with this address. This code confirms it:',
+    leadPlain: 'somebody, we hope you, signed up at Ridethrough with this address. This code confirms it:',
     validity: 'It holds until {{until}} and for one use.',
     ignore:
       'If it was not you, do nothing: without the code nothing happens. If you get several of these mails, use only the code that you asked for yourself.',
-    action: 'Open Ridethrough',
+    action: 'Confirm the address',
   },
   registered: {
     subject: 'You already have an account',

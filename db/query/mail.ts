@@ -11,8 +11,8 @@ export type NewMail = {
 export type Mail = NewMail & { readonly id: string; readonly createdAt: Date }
 
 export const SEND_MAIL = 'send_mail'
-/** graphile-worker waits e^attempt seconds between tries: twelve are about two days and a half. */
-const MAX_ATTEMPTS = 12
+/** graphile-worker waits e^attempt seconds after a try, and from the tenth on six hours: two days and a half in all. */
+const MAX_ATTEMPTS = 18
 
 /** `isSent: false` keeps it in the table for the mailbox page, where there is no mail server. */
 export async function insertMail(tx: Db, mail: NewMail, options: { isSent: boolean }): Promise<void> {
