@@ -12,7 +12,7 @@ import { lockFolder } from './lock.ts'
 export type AdminConfig = { readonly dataDir: string; readonly databaseUrl: string | undefined }
 
 /** The database of DATABASE_URL, or that of `start` in DATA_DIR, which is started for the while when it is not running. */
-export async function withDatabase<T>(config: AdminConfig, run: (db: Db) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(config: AdminConfig, run: (db: Db, url: string) => Promise<T>): Promise<T> {
   const log = pino({ name: 'admin', level: 'warn' })
   const folder = join(config.dataDir, 'postgres')
   const running = config.databaseUrl ?? (await runningDatabase(folder))
@@ -34,11 +34,11 @@ export async function withDatabase<T>(config: AdminConfig, run: (db: Db) => Prom
   }
 }
 
-async function onDatabase<T>(url: string, run: (db: Db) => Promise<T>): Promise<T> {
+async function onDatabase<T>(url: string, run: (db: Db, url: string) => Promise<T>): Promise<T> {
   const db = openDb(url, pino({ name: 'admin', level: 'warn' }), { max: 2 })
   try {
     await migrate(db, url)
-    return await run(db)
+    return await run(db, url)
   } finally {
     await db.destroy()
   }

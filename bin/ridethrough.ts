@@ -145,6 +145,19 @@ admin
     if (!holds) process.exitCode = 1
   })
 
+admin
+  .command('restore-owner')
+  .description('make somebody an active owner of their company, when nobody in it can do it any more')
+  .requiredOption('--email <address>', 'of an account that has proved it')
+  .action(async ({ email }: { email: string }) => {
+    const [{ withDatabase }, { restoreOwner }, { readConfig }] = await Promise.all([
+      import('./admin.ts'),
+      import('./restore-owner.ts'),
+      import('./config.ts'),
+    ])
+    await withDatabase(readConfig(), (db, url) => restoreOwner(db, url, email, console.log))
+  })
+
 /** Every mistake of the file, each with its line, in one message. */
 async function loadAgentConfig(path: string) {
   const { formatMistakes, loadConfig } = await import('@ridethrough/agent/config.ts')
