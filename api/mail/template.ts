@@ -3,8 +3,9 @@ import type { NewMail } from '@ridethrough/db/query/mail.ts'
 import { PRIVILEGE_TEXT, type PrivilegeMask, privilegesOf } from '@ridethrough/protocol/privilege.ts'
 import type { TFunction } from 'i18next'
 import { type MailPart, renderMail } from './layout.ts'
+import { createSafetyMails, type SafetyMails } from './safety.ts'
 
-export type MailWriter = {
+export type MailWriter = SafetyMails & {
   verify(to: { email: string; name: string }, code: string, until: Date): NewMail
   registered(to: { email: string; name: string }): NewMail
   invitation(invitation: Invitation): NewMail
@@ -134,6 +135,7 @@ export function createMailWriter(t: TFunction, publicUrl: () => string): MailWri
         text(t('teamDeactivated.ask')),
         { kind: 'list', items: owners.map(({ name, email }) => `${name} (${email})`) },
       ]),
+    ...createSafetyMails(t, publicUrl, write),
   }
 }
 

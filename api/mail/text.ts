@@ -1,5 +1,6 @@
 // The words of the mails, by key. i18next fills the braces; escaping is the template's business.
 import { createInstance, type TFunction } from 'i18next'
+import { safetyEn } from './safety-text.ts'
 
 const en = {
   greeting: 'Hello {{name}},',
@@ -66,6 +67,7 @@ const en = {
     lead: 'an owner of your company has deactivated your account. You cannot sign in until it is reactivated; whatever was signed in with it is signed out.',
     ask: 'If you think that this is a mistake, ask an owner of your company:',
   },
+  ...safetyEn,
 } as const
 
 /** A translator for the mails; its languages are all here, so that no file is read at run time. */
