@@ -1,7 +1,7 @@
 // Who is this? An agent by its id with a token or a key, a person by a token; answered within a deadline, a bounded number at once.
 import type { Clock } from '@ridethrough/db/clock.ts'
 import type { Edge, Principal } from '@ridethrough/db/edge.ts'
-import { findCredential } from '@ridethrough/db/query/credential.ts'
+import { findCredential, touchCredential } from '@ridethrough/db/query/credential.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import type { Logger } from 'pino'
 import { CONNACK } from './connect.ts'
@@ -101,8 +101,11 @@ export class Authenticator {
   async #person(token: string): Promise<Answer> {
     const { db, edge, clock } = this.#options
     if (!edge.isServing()) return { outcome: 'not-serving' }
-    const found = await findCredential(db, token, new Date(clock.now()))
-    return this.#open(found && (await edge.open('person', found.accountId, found.credentialId)))
+    const now = new Date(clock.now())
+    const found = await findCredential(db, token, now)
+    if (!found) return { outcome: 'credentials-wrong' }
+    await touchCredential(db, found, now)
+    return this.#open(await edge.open('person', found.accountId, found.credentialId))
   }
 
   async #agent(name: string, proof: Pick<Credentials, 'password' | 'key' | 'address'>): Promise<Answer> {

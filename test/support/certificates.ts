@@ -1,6 +1,7 @@
 // Authorities and server certificates for tests, made by openssl.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash, X509Certificate } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -76,6 +77,31 @@ export function makeAuthority(folder: string, name = 'authority'): Authority {
   }
   authority.issue()
   return authority
+}
+
+export type ClientKey = {
+  /** PEM, both, as a TLS client takes them. */
+  readonly key: Buffer
+  readonly cert: Buffer
+  /** SHA-256 of the public key (SPKI, DER). */
+  readonly hash: Buffer
+}
+
+/** Another certificate for the key of a `makeClientKey`, PEM. */
+export function certificateOf(folder: string, name: string, subject: string): Buffer {
+  const path = join(folder, `${name}.again.pem`)
+  openssl('req', '-x509', '-key', join(folder, `${name}.key`), '-days', '9', '-subj', `/CN=${subject}`, '-out', path)
+  return readFileSync(path)
+}
+
+/** A certificate that a client made itself, good for `days`. */
+export function makeClientKey(folder: string, name: string, days = 90): ClientKey {
+  const at = (file: string) => join(folder, `${name}.${file}`)
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('key')]
+  openssl('req', '-x509', ...key, '-days', String(days), '-subj', `/CN=${name}`, '-out', at('pem'))
+  const cert = readFileSync(at('pem'))
+  const spki = new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' })
+  return { key: readFileSync(at('key')), cert, hash: createHash('sha256').update(spki).digest() }
 }
 
 /** A folder that is gone when the test is over. */
