@@ -8,8 +8,20 @@ import {
   SignUpAnswer,
   type Verification,
 } from '@ridethrough/protocol/http/account.ts'
+import {
+  type AccountChange,
+  type AccountDeletion,
+  type AddressChange,
+  type AddressChangeProof,
+  CodeSent,
+  type PasswordChange,
+  type PasswordReset,
+  type PasswordResetProof,
+  SecondFactorNeeded,
+  type SecondFactorProof,
+} from '@ridethrough/protocol/http/security.ts'
 import { queryOptions } from '@tanstack/react-query'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { hasCode } from './fault.ts'
 import { request, requestNothing } from './request.ts'
 
@@ -32,10 +44,47 @@ export function verify(verification: z.infer<typeof Verification>): Promise<Sess
   return request('/accounts/verify', SessionAnswer, { method: 'POST', body: verification })
 }
 
-export function signIn(credentials: Credentials): Promise<SessionAnswer> {
-  return request('/sessions', SessionAnswer, { method: 'POST', body: credentials })
+const SignInAnswer = z.union([SessionAnswer, SecondFactorNeeded])
+
+/** A session, or what is still to be shown after the password. */
+export function signIn(credentials: Credentials): Promise<z.infer<typeof SignInAnswer>> {
+  return request('/sessions', SignInAnswer, { method: 'POST', body: credentials })
+}
+
+export function signInBySecondFactor(proof: SecondFactorProof): Promise<SessionAnswer> {
+  return request('/sessions/second-factor', SessionAnswer, { method: 'POST', body: proof })
 }
 
 export function signOut(): Promise<void> {
   return requestNothing('/sessions/current', { method: 'DELETE' })
+}
+
+export function askForReset(reset: z.infer<typeof PasswordReset>): Promise<z.infer<typeof CodeSent>> {
+  return request('/password-resets', CodeSent, { method: 'POST', body: reset })
+}
+
+/** Ends every session of the account. */
+export function resetPassword(proof: z.infer<typeof PasswordResetProof>): Promise<void> {
+  return requestNothing('/password-resets/complete', { method: 'POST', body: proof })
+}
+
+export function changePassword(change: z.infer<typeof PasswordChange>): Promise<void> {
+  return requestNothing('/account/password', { method: 'POST', body: change })
+}
+
+export function changeAccount(change: z.infer<typeof AccountChange>): Promise<void> {
+  return requestNothing('/account', { method: 'PATCH', body: change })
+}
+
+/** Sends a code to the old and to the new address. */
+export function changeAddress(change: z.infer<typeof AddressChange>): Promise<void> {
+  return requestNothing('/account/email', { method: 'POST', body: change })
+}
+
+export function confirmAddress(proof: z.infer<typeof AddressChangeProof>): Promise<void> {
+  return requestNothing('/account/email/confirm', { method: 'POST', body: proof })
+}
+
+export function deleteAccount(deletion: z.infer<typeof AccountDeletion>): Promise<void> {
+  return requestNothing('/account', { method: 'DELETE', body: deletion })
 }

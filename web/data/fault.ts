@@ -8,6 +8,16 @@ export function hasCode(error: unknown, code: FaultCode): boolean {
   return error instanceof Fault && error.code === code
 }
 
+/** The browser gave no passkey: the person declined or waited too long, it is there already, or it cannot be used here. */
+export class PasskeyStopped extends Error {
+  readonly reason: 'stopped' | 'known' | 'unsupported'
+  constructor(reason: PasskeyStopped['reason'], cause: unknown) {
+    super(`no passkey: ${reason}`, { cause })
+    this.name = 'PasskeyStopped'
+    this.reason = reason
+  }
+}
+
 /** What happened and what to do about it, for the person in front of the screen. */
 export function sayFault(error: unknown, t: TFunction): string {
   if (error instanceof Fault) {
@@ -15,6 +25,7 @@ export function sayFault(error: unknown, t: TFunction): string {
       return t('fault.wait', { detail: sentence(error.message), count: Math.ceil(error.retryAfter) })
     return sentence(error.message)
   }
+  if (error instanceof PasskeyStopped) return t(`fault.passkey.${error.reason}`)
   if (error instanceof Unreachable) return t('fault.unreachable')
   if (error instanceof AnswerUnreadable) return t('fault.unreadable', { status: error.status })
   return t('fault.unexpected')

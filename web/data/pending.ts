@@ -4,11 +4,17 @@ import { z } from 'zod'
 const KEY = 'ridethrough.invitation'
 const KEPT_MS = 3 * 24 * 3_600_000
 
-const Pending = z.object({ id: z.uuid(), code: z.string().min(1).max(64), at: z.number() })
+const Pending = z.object({
+  id: z.uuid(),
+  code: z.string().min(1).max(64),
+  /** What it invites to: devices that are shared, or a company's team. */
+  to: z.enum(['devices', 'company']).default('devices'),
+  at: z.number(),
+})
 export type Pending = z.infer<typeof Pending>
 
-export function rememberInvitation(id: string, code: string, now: number): void {
-  localStorage.setItem(KEY, JSON.stringify({ id, code, at: now } satisfies Pending))
+export function rememberInvitation({ id, code, to }: Omit<Pending, 'at'>, now: number): void {
+  localStorage.setItem(KEY, JSON.stringify({ id, code, to, at: now } satisfies Pending))
 }
 
 export function pendingInvitation(now: number): Pending | undefined {

@@ -2,6 +2,7 @@
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { Problem } from '@ridethrough/protocol/http/common.ts'
 import type { z } from 'zod'
+import { askForStepUp } from './step-up.ts'
 
 export const API = '/api/v1'
 
@@ -31,7 +32,7 @@ export type Call = {
 
 /** Throws `Fault` for a problem the API names, `Unreachable` and `AnswerUnreadable` for the rest. */
 export async function request<T extends z.ZodType>(path: string, answer: T, call: Call = {}): Promise<z.output<T>> {
-  const response = await send(path, call)
+  const response = await sendAsMyself(path, call)
   const parsed = answer.safeParse(await readJson(response))
   if (!parsed.success) throw new AnswerUnreadable(response.status, parsed.error)
   return parsed.data
@@ -39,7 +40,18 @@ export async function request<T extends z.ZodType>(path: string, answer: T, call
 
 /** A request that is answered with nothing (204). */
 export async function requestNothing(path: string, call: Call): Promise<void> {
-  await send(path, call)
+  await sendAsMyself(path, call)
+}
+
+// Where the API wants to be shown again who it is, the person is asked, and what was asked for goes on by itself.
+async function sendAsMyself(path: string, call: Call): Promise<Response> {
+  try {
+    return await send(path, call)
+  } catch (error) {
+    const isAsked = error instanceof Fault && error.code === 'step-up-needed' && (call.method ?? 'GET') !== 'GET'
+    if (!isAsked || !(await askForStepUp())) throw error
+    return send(path, call)
+  }
 }
 
 async function send(path: string, { method = 'GET', body, signal }: Call): Promise<Response> {
