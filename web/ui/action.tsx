@@ -4,7 +4,9 @@ import { type ReactNode, useId } from 'react'
 
 type ActionProps = Omit<ButtonProps, 'disabled'> & {
   readonly children: string
-  readonly onPress: () => void
+  /** Nothing of its own, where the button submits a form. */
+  readonly onPress?: () => void
+  readonly type?: 'submit' | 'button'
   /** Why it may not be pressed; `undefined` when it may. */
   readonly hindrance?: string | undefined
   readonly label?: string

@@ -10,6 +10,8 @@ type ConfirmProps = {
   readonly cancel: string
   readonly closeLabel: string
   readonly isBusy: boolean
+  /** What can be taken back with one press is not painted red. */
+  readonly isHarmless?: boolean
   readonly fault?: string | undefined
   /** The word to type first, and what to say about it. */
   readonly typed?: { readonly word: string; readonly label: string; readonly mismatch: string }
@@ -24,6 +26,7 @@ export function Confirm({
   cancel,
   closeLabel,
   isBusy,
+  isHarmless = false,
   fault,
   typed,
   onConfirm,
@@ -59,7 +62,7 @@ export function Confirm({
             <Button variant="default" onClick={onCancel}>
               {cancel}
             </Button>
-            <Button type="submit" className="dangerous" loading={isBusy}>
+            <Button type="submit" {...(isHarmless ? {} : { className: 'dangerous' })} loading={isBusy}>
               {submit}
             </Button>
           </Group>
