@@ -1,6 +1,11 @@
 // Every text of the console in English. Sentence case, verbs on buttons, what happened and what to do; no exclamation marks.
 
+import { accountTexts } from './en-account.ts'
+import { companyTexts } from './en-company.ts'
+
 export const en = {
+  ...accountTexts,
+  ...companyTexts,
   app: {
     name: 'Ridethrough',
     skip: 'Skip to the content',
@@ -10,12 +15,13 @@ export const en = {
     toOverview: 'Go to the overview',
     broke: 'This page could not be shown',
     again: 'Try again',
+    justNow: 'just now',
     close: 'Close',
     cancel: 'Cancel',
     notice: 'Notice',
     showTyped: 'Show what is typed',
   },
-  nav: { overview: 'Overview', sharing: 'Sharing', account: 'Account' },
+  nav: { overview: 'Overview', sharing: 'Sharing', company: 'Company', account: 'Account' },
   look: {
     label: 'Look',
     auto: 'As the system',
@@ -30,6 +36,12 @@ export const en = {
     unexpected: 'Something went wrong in this page. Load it again.',
     empty: 'Fill this in.',
     invalid: 'This is not understood.',
+    passkey: {
+      stopped:
+        'No passkey was used: the browser was told to stop, or waited too long. Try again, or choose another way.',
+      known: 'This device or key is registered with your account already.',
+      unsupported: 'The passkey could not be used here. Use another browser or another way.',
+    },
     wait_one: '{{detail}} Wait {{count}} second.',
     wait_other: '{{detail}} Wait {{count}} seconds.',
   },
@@ -339,13 +351,5 @@ export const en = {
     connections_other: '{{count}} connections',
     fenced_one: '{{count}} server did not answer and serves nobody until it has caught up.',
     fenced_other: '{{count}} servers did not answer and serve nobody until they have caught up.',
-  },
-  account: {
-    title: 'Account',
-    name: 'Name',
-    email: 'E-mail address',
-    company: 'Company',
-    signOut: 'Sign out',
-    profile: 'Profile',
   },
 } as const
