@@ -1,4 +1,4 @@
-import { PasswordInput, TextInput } from '@mantine/core'
+import { TextInput } from '@mantine/core'
 import { NewAccount } from '@ridethrough/protocol/http/account.ts'
 import { useNavigate } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
@@ -7,6 +7,7 @@ import { pendingInvitation } from '../data/pending.ts'
 import { useForm } from '../part/form.ts'
 import { TextLink } from '../part/link.tsx'
 import { OpenForm } from '../part/open-form.tsx'
+import { PasswordField } from '../part/password-field.tsx'
 import { paths } from '../paths.ts'
 
 export function SignUpPage() {
@@ -42,9 +43,8 @@ export function SignUpPage() {
         {...form.field('name')}
       />
       <TextInput label={t('signUp.email')} type="email" autoComplete="username" {...form.field('email')} />
-      <PasswordInput
+      <PasswordField
         label={t('signUp.password')}
-        visibilityToggleButtonProps={{ 'aria-label': t('app.showTyped') }}
         description={t('signUp.passwordHint')}
         autoComplete="new-password"
         {...form.field('password')}

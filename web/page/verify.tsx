@@ -1,10 +1,9 @@
 import { TextInput } from '@mantine/core'
 import { Verification } from '@ridethrough/protocol/http/account.ts'
-import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { verify } from '../data/account.ts'
-import { readFragment } from '../data/fragment.ts'
 import { useForm } from '../part/form.ts'
+import { useFragment } from '../part/fragment.ts'
 import { TextLink } from '../part/link.tsx'
 import { OpenForm } from '../part/open-form.tsx'
 import { useEnter } from '../part/signing-in.ts'
@@ -13,11 +12,7 @@ import { paths } from '../paths.ts'
 export function VerifyPage() {
   const { t } = useTranslation()
   const enter = useEnter()
-  const [given] = useState(() => readFragment(window.location.hash))
-  // A code that stays in the address bar ends up in histories and screenshots.
-  useEffect(() => {
-    if (window.location.hash !== '') window.history.replaceState(window.history.state, '', window.location.pathname)
-  }, [])
+  const given = useFragment()
   const form = useForm({
     initial: { email: given.get('email') ?? '', code: given.get('code') ?? '' },
     schema: Verification,

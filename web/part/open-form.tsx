@@ -14,12 +14,16 @@ type OpenFormProps = {
     readonly isSending: boolean
     readonly fault: string | undefined
   }
+  /** Why somebody is here who did not ask for it. */
+  readonly notice?: string | undefined
   readonly lead?: string | undefined
   readonly children: ReactNode
+  /** Other ways to the same end. */
+  readonly below?: ReactNode
   readonly foot?: ReactNode
 }
 
-export function OpenForm({ title, submit, form, lead, children, foot }: OpenFormProps) {
+export function OpenForm({ title, submit, form, notice, lead, children, below, foot }: OpenFormProps) {
   const { t } = useTranslation()
   useTitle(title)
   return (
@@ -28,6 +32,7 @@ export function OpenForm({ title, submit, form, lead, children, foot }: OpenForm
         <form onSubmit={form.submit} noValidate>
           <Stack>
             <Title order={1}>{title}</Title>
+            {notice && <Alert kind="note">{notice}</Alert>}
             {lead && <p style={{ margin: 0 }}>{lead}</p>}
             {children}
             {form.fault && <Alert kind="fault">{form.fault}</Alert>}
@@ -36,6 +41,7 @@ export function OpenForm({ title, submit, form, lead, children, foot }: OpenForm
             </Button>
           </Stack>
         </form>
+        {below && <div style={{ marginTop: '0.75rem' }}>{below}</div>}
       </Paper>
       {foot && <div style={{ marginTop: '1rem', textAlign: 'center' }}>{foot}</div>}
     </OpenFrame>

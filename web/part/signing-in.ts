@@ -8,6 +8,8 @@ import { useLive } from '../data/live.ts'
 import { pendingInvitation } from '../data/pending.ts'
 import { paths } from '../paths.ts'
 
+const INVITATION_PATHS = { devices: paths.invitation, company: paths.teamInvitation } as const
+
 export function useEnter(): (account: AccountView, wanted: string | undefined) => void {
   const queries = useQueryClient()
   const router = useRouter()
@@ -20,7 +22,7 @@ export function useEnter(): (account: AccountView, wanted: string | undefined) =
     const path = localPath(wanted)
     const invitation = pendingInvitation(Date.now())
     if (path !== undefined) router.history.push(path)
-    else if (invitation) void router.navigate({ to: paths.invitation, params: { id: invitation.id } })
+    else if (invitation) void router.navigate({ to: INVITATION_PATHS[invitation.to], params: { id: invitation.id } })
     else void router.navigate({ to: paths.overview })
   }
 }
