@@ -10,18 +10,21 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { I18nextProvider } from 'react-i18next'
 import { accountQuery } from './data/account.ts'
+import { endingKey } from './data/ending.ts'
 import { hasCode } from './data/fault.ts'
 import { LiveProvider } from './data/live.ts'
 import { LiveLink } from './data/live-link.ts'
 import { createLiveStore } from './data/live-store.ts'
 import { API } from './data/request.ts'
+import { type Ending, paths } from './paths.ts'
 import { createConsoleRouter } from './routes.tsx'
 import { createTexts } from './text/i18n.ts'
 import './theme.css'
 import { cssVariables, theme } from './theme.ts'
 
 const onError = (error: unknown) => {
-  if (hasCode(error, 'session-missing')) void leave()
+  if (hasCode(error, 'session-missing')) void leave('session')
+  if (hasCode(error, 'second-factor-required')) void router.navigate({ to: paths.account, search: { tab: 'security' } })
 }
 const queries = new QueryClient({
   queryCache: new QueryCache({ onError }),
@@ -42,16 +45,19 @@ const store = createLiveStore()
 const link = new LiveLink({
   url: `${location.origin.replace(/^http/, 'ws')}${API}/live`,
   onEvent: store.apply,
-  onSignedOut: () => void leave(),
+  onSignedOut: () => void leave('live'),
 })
 
 /** The session has ended elsewhere: forget what was seen, and let the router ask for a sign-in. */
-async function leave(): Promise<void> {
+async function leave(why: Ending): Promise<void> {
   if (queries.getQueryData(accountQuery.queryKey) === null) return
   link.stop()
-  store.clear()
+  queries.setQueryData(endingKey, why)
   queries.setQueryData(accountQuery.queryKey, null)
   await router.invalidate()
+  // Only now: a page that still stood there would have said that its things are gone.
+  store.clear()
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'account' })
 }
 
 const root = document.getElementById('root')

@@ -1,18 +1,23 @@
 // The frame of a signed-in console: navigation, and the live stream that runs as long as it stands.
 import { ActionIcon, Group, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
-import { IconLayoutDashboard, IconMoon, IconShare, IconSun, IconUser } from '@tabler/icons-react'
+import { IconLayoutDashboard, IconMoon, IconShare, IconSun, IconUser, IconUsersGroup } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet } from '@tanstack/react-router'
-import { type ReactNode, useEffect } from 'react'
+import { lazy, type ReactNode, Suspense, useEffect, useSyncExternalStore } from 'react'
 import { useTranslation } from 'react-i18next'
 import { accountQuery } from '../data/account.ts'
 import { listDevices } from '../data/device.ts'
 import { useConnection, useLive } from '../data/live.ts'
+import { isStepUpAsked, subscribeStepUp } from '../data/step-up.ts'
+import { Loading } from '../page/nothing.tsx'
 import { paths } from '../paths.ts'
 import { Frame } from '../ui/frame.tsx'
 
+const StepUpDialog = lazy(() => import('./step-up.tsx').then(({ StepUpDialog }) => ({ default: StepUpDialog })))
+
 export function Shell({ children }: { readonly children?: ReactNode }) {
   const { t } = useTranslation()
+  const isSignedOut = useQuery(accountQuery).data === null
   useLiveStream()
   return (
     <Frame
@@ -29,6 +34,10 @@ export function Shell({ children }: { readonly children?: ReactNode }) {
             <IconShare size={20} aria-hidden />
             {t('nav.sharing')}
           </Link>
+          <Link to={paths.company}>
+            <IconUsersGroup size={20} aria-hidden />
+            {t('nav.company')}
+          </Link>
           <Link to={paths.account}>
             <IconUser size={20} aria-hidden />
             {t('nav.account')}
@@ -37,9 +46,16 @@ export function Shell({ children }: { readonly children?: ReactNode }) {
       }
       foot={<Foot />}
     >
-      {children ?? <Outlet />}
+      {/* The way to the sign-in is under way: what the page would say now is only that it was refused. */}
+      {isSignedOut ? <Loading /> : (children ?? <Outlet />)}
+      <StepUpQuestion />
     </Frame>
   )
+}
+
+function StepUpQuestion() {
+  const isAsked = useSyncExternalStore(subscribeStepUp, isStepUpAsked)
+  return <Suspense>{isAsked && <StepUpDialog />}</Suspense>
 }
 
 function Foot() {
