@@ -1,64 +1,94 @@
-import { Button, Paper, SegmentedControl, Stack, Text, Title, useMantineColorScheme } from '@mantine/core'
+// Oneself: name and address, safety, sessions, tokens, look. The tab is part of the address.
+import { Button, SegmentedControl, Stack, Tabs, useMantineColorScheme } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { accountQuery, signOut } from '../data/account.ts'
 import { hasCode, sayFault } from '../data/fault.ts'
 import { useLive } from '../data/live.ts'
-import { Facts } from '../part/facts.tsx'
+import { AccountDeletion } from '../part/account-deletion.tsx'
+import { AddressSection, NameSection } from '../part/account-profile.tsx'
+import { SecurityTab } from '../part/account-security.tsx'
+import { SessionsSection } from '../part/account-sessions.tsx'
+import { TokensSection } from '../part/account-tokens.tsx'
 import { Page } from '../part/page.tsx'
-import { paths } from '../paths.ts'
+import { ACCOUNT_TABS, paths } from '../paths.ts'
 import { Alert } from '../ui/alert.tsx'
-
-const LOOKS = ['auto', 'light', 'dark'] as const
+import { Section } from '../ui/section.tsx'
 
 export function AccountPage() {
   const { t } = useTranslation()
+  const { tab = 'profile' } = useSearch({ from: '/signed-in/account' })
+  const navigate = useNavigate()
   const account = useQuery(accountQuery).data
-  const { colorScheme, setColorScheme } = useMantineColorScheme()
   const leaving = useSignOut()
+  if (!account) return null
   return (
-    <Page title={t('account.title')}>
-      <Stack gap="lg" maw={560}>
-        <Paper withBorder p="lg" bg="var(--surface)">
-          <Title order={2} mb="sm">
-            {t('account.profile')}
-          </Title>
-          {account && (
-            <Facts
-              facts={[
-                [t('account.name'), account.name],
-                [t('account.email'), account.email],
-                [t('account.company'), account.company.name],
-              ]}
-            />
-          )}
-        </Paper>
-        <Paper withBorder p="lg" bg="var(--surface)">
-          <Title order={2} mb="sm">
-            {t('look.label')}
-          </Title>
-          <SegmentedControl
-            aria-label={t('look.label')}
-            value={colorScheme}
-            onChange={(value) => setColorScheme(LOOKS.find((look) => look === value) ?? 'auto')}
-            data={LOOKS.map((look) => ({ value: look, label: t(`look.${look}`) }))}
-          />
-        </Paper>
-        {leaving.error && <Alert kind="fault">{sayFault(leaving.error, t)}</Alert>}
-        <Button
-          variant="default"
-          loading={leaving.isPending}
-          onClick={() => leaving.mutate()}
-          style={{ alignSelf: 'flex-start' }}
-        >
+    <Page
+      title={t('account.title')}
+      actions={
+        <Button variant="default" loading={leaving.isPending} onClick={() => leaving.mutate()}>
           {t('account.signOut')}
         </Button>
-        <Text size="xs" c="dimmed">
-          {t('app.name')}
-        </Text>
-      </Stack>
+      }
+    >
+      {leaving.error && <Alert kind="fault">{sayFault(leaving.error, t)}</Alert>}
+      <Tabs
+        value={tab}
+        keepMounted={false}
+        onChange={(value) => {
+          const next = ACCOUNT_TABS.find((each) => each === value)
+          void navigate({ to: paths.account, search: { tab: next }, replace: true })
+        }}
+      >
+        <Tabs.List mb="md">
+          {ACCOUNT_TABS.map((each) => (
+            <Tabs.Tab key={each} value={each}>
+              {t(`account.tabs.${each}`)}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Stack gap="lg" maw={680}>
+          <Tabs.Panel value="profile">
+            <Stack gap="lg">
+              <NameSection key={account.name} account={account} />
+              <AddressSection account={account} />
+              <AccountDeletion account={account} />
+            </Stack>
+          </Tabs.Panel>
+          <Tabs.Panel value="security">
+            <SecurityTab account={account} />
+          </Tabs.Panel>
+          <Tabs.Panel value="sessions">
+            <SessionsSection />
+          </Tabs.Panel>
+          <Tabs.Panel value="tokens">
+            <TokensSection />
+          </Tabs.Panel>
+          <Tabs.Panel value="look">
+            <LookSection />
+          </Tabs.Panel>
+        </Stack>
+      </Tabs>
     </Page>
+  )
+}
+
+const LOOKS = ['auto', 'light', 'dark'] as const
+
+function LookSection() {
+  const { t } = useTranslation()
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  return (
+    <Section title={t('look.label')}>
+      <SegmentedControl
+        aria-label={t('look.label')}
+        value={colorScheme}
+        onChange={(value) => setColorScheme(LOOKS.find((look) => look === value) ?? 'auto')}
+        data={LOOKS.map((look) => ({ value: look, label: t(`look.${look}`) }))}
+        style={{ alignSelf: 'flex-start' }}
+      />
+    </Section>
   )
 }
 
