@@ -8,12 +8,27 @@ export const paths = {
   newShare: '/sharing/new',
   /** The invitation mail links here, with `#code=…`. */
   invitation: '/sharing/invitations/$id',
+  company: '/company',
+  /** The mail of an invitation into a company links here, with `#code=…`. */
+  teamInvitation: '/companies/invitations/$id',
   account: '/account',
+  welcome: '/welcome',
+  /** The mail of a reset links here, with `#email=…&code=…`. */
+  reset: '/reset-password',
   signIn: '/sign-in',
   signUp: '/sign-up',
   /** The verification mail links here, with `#email=…&code=…`. */
   verify: '/verify',
 } as const
+
+/** Parts of pages that have an address of their own. */
+export const ACCOUNT_TABS = ['profile', 'security', 'sessions', 'tokens', 'look'] as const
+export const COMPANY_TABS = ['team', 'settings', 'log'] as const
+export const TEAM_STATES = ['active', 'inactive', 'invited'] as const
+
+/** Why somebody finds themselves at the sign-in, where they did not ask for it. */
+export const ENDINGS = ['session', 'live', 'reset', 'password', 'deleted', 'address'] as const
+export type Ending = (typeof ENDINGS)[number]
 
 /** How far back a chart looks: part of a device's address, so that a link shows the same. */
 export const RANGES = ['15m', '1h', '6h', '24h', '7d'] as const

@@ -1,4 +1,6 @@
 // Which page stands at which address, and who may open it. Pages load when they are first visited.
+
+import { EVENT_KIND_NAMES } from '@ridethrough/protocol/http/event.ts'
 import type { QueryClient } from '@tanstack/react-query'
 import {
   createRootRouteWithContext,
@@ -9,8 +11,10 @@ import {
 } from '@tanstack/react-router'
 import { z } from 'zod'
 import { accountQuery } from './data/account.ts'
+import { takeEnding } from './data/ending.ts'
+import { setupQuery } from './data/setup.ts'
 import { Broken, Loading, NotFound } from './page/nothing.tsx'
-import { paths, RANGES } from './paths.ts'
+import { ACCOUNT_TABS, COMPANY_TABS, ENDINGS, paths, RANGES, TEAM_STATES } from './paths.ts'
 
 export type RouterContext = { readonly queries: QueryClient }
 
@@ -19,11 +23,22 @@ const root = createRootRouteWithContext<RouterContext>()({
   errorComponent: Broken,
 })
 
-const SignInSearch = z.object({ next: z.string().optional().catch(undefined) })
+const SignInSearch = z.object({
+  next: z.string().optional().catch(undefined),
+  why: z.enum(ENDINGS).optional().catch(undefined),
+})
+
+/** Before there is an operator, there is nobody to sign in as, and nobody may sign up. */
+async function leadToWelcome({ context }: { readonly context: RouterContext }): Promise<void> {
+  // Whoever cannot learn this is better served by the form, which says what is wrong.
+  const setup = await context.queries.ensureQueryData(setupQuery).catch(() => undefined)
+  if (setup?.needsOperator) throw redirect({ to: paths.welcome })
+}
 
 const signIn = createRoute({
   getParentRoute: () => root,
   path: paths.signIn,
+  beforeLoad: leadToWelcome,
   validateSearch: SignInSearch,
   component: lazyRouteComponent(() => import('./page/sign-in.tsx'), 'SignInPage'),
 })
@@ -31,6 +46,7 @@ const signIn = createRoute({
 const signUp = createRoute({
   getParentRoute: () => root,
   path: paths.signUp,
+  beforeLoad: leadToWelcome,
   component: lazyRouteComponent(() => import('./page/sign-up.tsx'), 'SignUpPage'),
 })
 
@@ -38,6 +54,25 @@ const verify = createRoute({
   getParentRoute: () => root,
   path: paths.verify,
   component: lazyRouteComponent(() => import('./page/verify.tsx'), 'VerifyPage'),
+})
+
+const reset = createRoute({
+  getParentRoute: () => root,
+  path: paths.reset,
+  component: lazyRouteComponent(() => import('./page/reset-password.tsx'), 'ResetPasswordPage'),
+})
+
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: paths.welcome,
+  component: lazyRouteComponent(() => import('./page/welcome.tsx'), 'WelcomePage'),
+})
+
+const teamInvitation = createRoute({
+  getParentRoute: () => root,
+  path: paths.teamInvitation,
+  loader: ({ context }) => context.queries.ensureQueryData(accountQuery),
+  component: lazyRouteComponent(() => import('./page/team-invitation.tsx'), 'TeamInvitationPage'),
 })
 
 const invitation = createRoute({
@@ -54,7 +89,7 @@ const signedIn = createRoute({
     const account = await context.queries.ensureQueryData(accountQuery)
     if (account) return
     const next = location.href === paths.overview ? undefined : location.href
-    throw redirect({ to: paths.signIn, search: { next } })
+    throw redirect({ to: paths.signIn, search: { next, why: takeEnding(context.queries) } })
   },
   component: lazyRouteComponent(() => import('./part/shell.tsx'), 'Shell'),
 })
@@ -101,9 +136,32 @@ const newShare = createRoute({
   component: lazyRouteComponent(() => import('./page/new-share.tsx'), 'NewSharePage'),
 })
 
+const CompanySearch = z.object({
+  tab: z.enum(COMPANY_TABS).optional().catch(undefined),
+  state: z.enum(TEAM_STATES).optional().catch(undefined),
+  search: z.string().max(100).optional().catch(undefined),
+  role: z.enum(['owner', 'member']).optional().catch(undefined),
+  factor: z.enum(['true', 'false']).optional().catch(undefined),
+  kind: z.enum(EVENT_KIND_NAMES).optional().catch(undefined),
+  outcome: z.enum(['done', 'refused']).optional().catch(undefined),
+  who: z.uuid().optional().catch(undefined),
+  from: z.iso.date().optional().catch(undefined),
+  to: z.iso.date().optional().catch(undefined),
+})
+
+const company = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.company,
+  validateSearch: CompanySearch,
+  component: lazyRouteComponent(() => import('./page/company.tsx'), 'CompanyPage'),
+})
+
+const AccountSearch = z.object({ tab: z.enum(ACCOUNT_TABS).optional().catch(undefined) })
+
 const account = createRoute({
   getParentRoute: () => signedIn,
   path: paths.account,
+  validateSearch: AccountSearch,
   component: lazyRouteComponent(() => import('./page/account.tsx'), 'AccountPage'),
 })
 
@@ -111,8 +169,11 @@ const tree = root.addChildren([
   signIn,
   signUp,
   verify,
+  reset,
+  welcome,
   invitation,
-  signedIn.addChildren([overview, claim, device, sharing, newShare, account]),
+  teamInvitation,
+  signedIn.addChildren([overview, claim, device, sharing, newShare, company, account]),
 ])
 
 export function createConsoleRouter(queries: QueryClient) {

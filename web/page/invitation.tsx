@@ -42,7 +42,7 @@ export function InvitationPage() {
 function useCode(id: string): string {
   const [code] = useState(() => {
     const given = readFragment(window.location.hash).get('code')
-    if (given) rememberInvitation(id, given.slice(0, 64), Date.now())
+    if (given) rememberInvitation({ id, code: given.slice(0, 64), to: 'devices' }, Date.now())
     const pending = pendingInvitation(Date.now())
     return given ?? (pending?.id === id ? pending.code : '')
   })

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import type { Tone } from '../data/condition.ts'
 import { useOverview } from '../data/live.ts'
 import { sharesQuery } from '../data/share.ts'
+import { teamInvitationsQuery } from '../data/team-invitation.ts'
 import { DeviceList } from '../part/device-row.tsx'
 import { LinkButton } from '../part/link.tsx'
 import { Page } from '../part/page.tsx'
@@ -91,29 +92,50 @@ function Invitations() {
   const { t } = useTranslation()
   const shares = useQuery(sharesQuery('received')).data ?? []
   const pending = shares.filter((share) => share.state === 'pending')
-  if (pending.length === 0) return null
+  const teams = useQuery(teamInvitationsQuery).data ?? []
+  if (pending.length + teams.length === 0) return null
   return (
     <section aria-label={t('overview.invitations')}>
       <Title order={2} mb="xs">
         {t('overview.invitations')}
       </Title>
       <Stack gap="xs">
-        {pending.map((share) => (
-          <Paper key={share.id} withBorder p="sm" bg="var(--surface)">
-            <Group justify="space-between">
-              <Text>
-                {t('overview.invites', {
-                  name: share.sharedBy.name,
-                  devices: sayList(share.devices.map((device) => device.name)),
-                })}
-              </Text>
-              <LinkButton to={paths.invitation} params={{ id: share.id }} variant="default" size="sm">
+        {teams.map(({ id, invitedBy, company }) => (
+          <Invitation
+            key={id}
+            link={
+              <LinkButton to={paths.teamInvitation} params={{ id }} variant="default" size="sm">
                 {t('overview.openInvitation')}
               </LinkButton>
-            </Group>
-          </Paper>
+            }
+          >
+            {t('teamInvitation.invites', { name: invitedBy.name, company })}
+          </Invitation>
+        ))}
+        {pending.map(({ id, sharedBy, devices }) => (
+          <Invitation
+            key={id}
+            link={
+              <LinkButton to={paths.invitation} params={{ id }} variant="default" size="sm">
+                {t('overview.openInvitation')}
+              </LinkButton>
+            }
+          >
+            {t('overview.invites', { name: sharedBy.name, devices: sayList(devices.map((device) => device.name)) })}
+          </Invitation>
         ))}
       </Stack>
     </section>
+  )
+}
+
+function Invitation({ children, link }: { readonly children: string; readonly link: ReactNode }) {
+  return (
+    <Paper withBorder p="sm" bg="var(--surface)">
+      <Group justify="space-between">
+        <Text>{children}</Text>
+        {link}
+      </Group>
+    </Paper>
   )
 }
