@@ -66,12 +66,17 @@ function signedOut(): Fault {
   return new Fault('session-missing', 'The account is no longer there: sign in again')
 }
 
+/** PostgreSQL ended one of two that waited for each other: nothing of it stands. */
+function isDeadlock(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '40P01'
+}
+
 async function again<T>(run: () => Promise<T>): Promise<T> {
   for (let round = 1; ; round++) {
     try {
       return await run()
     } catch (error) {
-      if (!(error instanceof Moved)) throw faultOf(error)
+      if (!(error instanceof Moved) && !isDeadlock(error)) throw faultOf(error)
       if (round === ROUNDS)
         throw new Fault('store-unavailable', 'Too much changes at once: try again', { cause: error })
     }

@@ -94,13 +94,14 @@ export function listInvitationsOf(
   )
 }
 
-/** What this address may still answer, the newest first. */
+/** What this address may still answer, the newest first: into a company that its last person has left leads nothing. */
 export function listInvitationsTo(db: Db, folded: string, now: Date): Promise<Invitation[]> {
   return list(db, (eb) =>
     eb.and([
       eb('invitation.email_folded', '=', folded),
       eb('invitation.state', '=', 'pending'),
       eb('invitation.code_expires_at', '>', now),
+      sql<SqlBool>`has_owner(invitation.company_id)`,
     ]),
   )
 }
