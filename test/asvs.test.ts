@@ -24,6 +24,11 @@ test('every requirement that we claim has a test that says it proves it', () => 
   expect(claimed.filter((number) => !tagged.has(number))).toEqual([])
 })
 
-test('of levels 1 and 2 nothing is left open', () => {
-  expect(REQUIREMENTS.filter(({ level, claim }) => level < 3 && claim === 'open')).toEqual([])
+test('of levels 1 and 2 nothing is left open but what docs/security.md speaks of', () => {
+  const open = REQUIREMENTS.filter(({ level, claim }) => level < 3 && claim === 'open')
+  expect(open.map(({ number }) => number)).toEqual(['6.2.12'])
+})
+
+test('sixty requirements and more are claimed as met', () => {
+  expect(REQUIREMENTS.filter(({ claim }) => claim === 'met').length).toBeGreaterThanOrEqual(60)
 })

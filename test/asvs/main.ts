@@ -87,7 +87,7 @@ function summarise(): void {
   const count = (which: string) => REQUIREMENTS.filter((one) => verdict(one) === which).length
   const tests = new Set([...proofs.values()].flat().map(({ file, name }) => `${file} ${name}`)).size
   console.log(
-    `${count('proved')} requirements are proved and ${count('absent')} shown not to be asked of us, by ${tests} tests; ${count('open')} of level 3 are open.`,
+    `${count('proved')} requirements are proved and ${count('absent')} shown not to be asked of us, by ${tests} tests; ${count('open')} are open.`,
   )
   if (failing.length > 0) console.log(`Without a passing test: ${failing.map(({ number }) => number).join(' ')}`)
 }
