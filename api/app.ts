@@ -1,6 +1,12 @@
 // Builds the HTTP application; listening is main.ts's business.
+import type { ServerOptions } from 'node:https'
 import compress from '@fastify/compress'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { ApiContext } from './context.ts'
 import { stampRequests } from './event.ts'
@@ -13,6 +19,7 @@ import { acceptSockets } from './plugin/socket.ts'
 import { faultOf } from './problem.ts'
 import { accessRoutes } from './route/access.ts'
 import { accountRoutes } from './route/account.ts'
+import { agentRoutes } from './route/agent.ts'
 import { claimRoutes } from './route/claim.ts'
 import { companyRoutes } from './route/company.ts'
 import { deviceRoutes } from './route/device.ts'
@@ -23,6 +30,7 @@ import { limitRate } from './route/limit.ts'
 import { liveRoutes } from './route/live.ts'
 import { mailboxRoutes } from './route/mailbox.ts'
 import { memberRoutes } from './route/member.ts'
+import { mqttRoutes } from './route/mqtt.ts'
 import { operationRoutes } from './route/operations.ts'
 import { sessionRoutes } from './route/session.ts'
 import { setupRoutes } from './route/setup.ts'
@@ -41,9 +49,10 @@ const REDACT = [
   '*.body.code',
 ]
 
-export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
+/** `tls`: its server speaks HTTPS. */
+export async function buildApp(context: ApiContext, tls?: ServerOptions): Promise<FastifyInstance> {
   const { settings, metrics } = context
-  const app: FastifyInstance = fastify({
+  const options: FastifyServerOptions = {
     loggerInstance: context.log.child({}, { redact: { paths: REDACT, censor: '[redacted]' } }) as FastifyBaseLogger,
     trustProxy: settings.trustProxy.length > 0 ? [...settings.trustProxy] : false,
     bodyLimit: BODY_LIMIT,
@@ -53,7 +62,9 @@ export async function buildApp(context: ApiContext): Promise<FastifyInstance> {
     // What machines ask every few seconds is not worth a line.
     logController: new LogController({ disableRequestLogging: ({ url }) => QUIET.has(url) }),
     frameworkErrors: (error, request, reply) => sendProblem(faultOf(error), request, reply),
-  })
+  }
+  // To all who use it, a server that speaks HTTPS is a server that speaks HTTP.
+  const app: FastifyInstance = fastify(tls ? ({ ...options, https: tls } as FastifyServerOptions) : options)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   acceptEmptyJson(app)
@@ -82,6 +93,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
   stampRequests(app, context)
   await authenticateRequests(app, context)
   await app.register(operationRoutes, { context })
+  await app.register(mqttRoutes, { context })
   if (!context.settings.hasMailServer) await app.register(mailboxRoutes, { context })
   await app.register(
     async (api) => {
@@ -91,6 +103,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
         sessionRoutes,
         claimRoutes,
         deviceRoutes,
+        agentRoutes,
         historyRoutes,
         accessRoutes,
         shareRoutes,

@@ -1,4 +1,6 @@
 // What the API reads from its environment, checked once.
+import { resolve } from 'node:path'
+import type { TlsPaths } from '@ridethrough/db/tls-files.ts'
 import { PLANS } from '@ridethrough/protocol/plan.ts'
 import { z } from 'zod'
 import { parseSecretKey } from './second-factor/secret-box.ts'
@@ -7,6 +9,11 @@ const Environment = z.object({
   DATABASE_URL: z.string().min(1, 'name the PostgreSQL database'),
   HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
   HOST: z.string().min(1).default('127.0.0.1'),
+  /** Files in PEM: the certificate with those that lead to its root, and its key. With them HTTP_PORT speaks HTTPS. */
+  TLS_CERT: z.string().optional(),
+  TLS_KEY: z.string().optional(),
+  /** The broker's plain port, which must list this server in TRUSTED_PROXIES; without it there is no MQTT over WebSocket. */
+  MQTT_URL: z.url({ protocol: /^mqtt$/ }).optional(),
   /** Where browsers reach us: links in mails, cookies and the origin check follow it. Without it, the bound address. */
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** smtp:// or smtps://; without it mails stay in the database and are shown at /dev/mailbox. */
@@ -45,6 +52,8 @@ export type ApiConfig = {
   readonly databaseUrl: string
   readonly httpPort: number
   readonly host: string
+  readonly tls?: TlsPaths | undefined
+  readonly mqttUrl?: string | undefined
   readonly publicUrl: string | undefined
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
@@ -68,10 +77,15 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): ApiCon
     throw new Error(`The environment is not right:\n  ${mistakes.join('\n  ')}`)
   }
   const env = result.data
+  if ((env.TLS_CERT === undefined) !== (env.TLS_KEY === undefined)) {
+    throw new Error('The environment is not right:\n  TLS_KEY: TLS_CERT and TLS_KEY go together')
+  }
   return {
     databaseUrl: env.DATABASE_URL,
     httpPort: env.HTTP_PORT,
     host: env.HOST,
+    tls: env.TLS_CERT && env.TLS_KEY ? { certPath: resolve(env.TLS_CERT), keyPath: resolve(env.TLS_KEY) } : undefined,
+    mqttUrl: env.MQTT_URL,
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, ''),
     smtpUrl: env.SMTP_URL,
     mailFrom: env.MAIL_FROM,

@@ -18,6 +18,8 @@ export type Settings = {
   /** Without a slash at the end; known once the server listens, at the latest. */
   readonly publicUrl: () => string
   readonly hasMailServer: boolean
+  /** The broker's plain port, for MQTT over WebSocket. */
+  readonly mqttUrl: string | undefined
   readonly defaultPlan: Plan
   readonly webDist: string | undefined
   readonly trustProxy: readonly string[]

@@ -22,6 +22,7 @@ import { Refusals } from './refusals.ts'
 import { createSecretBox } from './second-factor/secret-box.ts'
 import { prepareSetup } from './team/setup.ts'
 import { createThrottles } from './throttles.ts'
+import { openTls } from './tls.ts'
 
 export type RunningApi = {
   /** Where it listens, without a slash at the end. */
@@ -84,10 +85,14 @@ async function open(
   const jobs = await startJobs({ ...config, db, clock, log, metrics })
   later(() => jobs.stop())
 
+  const tls = config.tls && (await openTls(config.tls, { clock, log, metrics }))
+  if (tls) later(() => tls.stop())
+  const scheme = tls ? 'https' : 'http'
   let publicUrl = config.publicUrl
   const settings = {
-    publicUrl: () => publicUrl ?? boundUrl(config.host, config.httpPort),
+    publicUrl: () => publicUrl ?? boundUrl(scheme, config.host, config.httpPort),
     hasMailServer: config.smtpUrl !== undefined,
+    mqttUrl: config.mqttUrl,
     defaultPlan: config.defaultPlan,
     webDist: config.webDist,
     trustProxy: config.trustProxy,
@@ -104,13 +109,14 @@ async function open(
     secrets: createSecretBox(config.secretKey, 'totp'),
     throttles: createThrottles(db),
   }
-  const app = await buildApp(context)
+  const app = await buildApp(context, tls?.options)
+  tls?.follow(app.server)
   later(() => app.close())
   for (const off of followStates(context)) later(off)
   hub.start()
   later(() => hub.stop())
   await app.listen({ host: config.host, port: config.httpPort })
-  const httpUrl = boundUrl(config.host, (app.server.address() as AddressInfo).port)
+  const httpUrl = boundUrl(scheme, config.host, (app.server.address() as AddressInfo).port)
   publicUrl ??= httpUrl
   return { httpUrl, operatorCode: await prepareSetup(context) }
 }
@@ -124,9 +130,9 @@ function followStates({ listener, hub }: ApiContext): (() => void)[] {
   ]
 }
 
-function boundUrl(host: string, port: number): string {
+function boundUrl(scheme: 'http' | 'https', host: string, port: number): string {
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+  return `${scheme}://${name.includes(':') ? `[${name}]` : name}:${port}`
 }
 
 async function closeAll(closers: readonly (() => Promise<void> | void)[]): Promise<void> {

@@ -16,6 +16,11 @@ export function createMetrics() {
       buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
       registers,
     }),
+    certificateExpiry: new Gauge({
+      name: 'ridethrough_tls_certificate_expiry_seconds',
+      help: 'End of the TLS certificate, in seconds since 1970; 0 without one',
+      registers,
+    }),
     viewers: new Gauge({ name: 'ridethrough_live_viewers', help: 'Open live connections', registers }),
     frames: new Counter({ name: 'ridethrough_live_frames_total', help: 'Frames sent to viewers', registers }),
     dropped: new Counter({
