@@ -1,4 +1,5 @@
 // What `ridethrough start` reads from its environment; each part checks its own settings besides.
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 
@@ -12,6 +13,8 @@ const Environment = z.object({
   HTTP_PORT: Port.default(8080),
   MQTT_PORT: Port.default(1883),
   DEMO: z.enum(['on', 'off']).default('on'),
+  TLS_CERT: z.string().optional(),
+  TRUSTED_PROXIES: z.string().optional(),
   SETUP: z.enum(['code', 'open']).optional(),
 })
 
@@ -23,7 +26,10 @@ export type StartConfig = {
   readonly host: string
   readonly httpPort: number
   readonly mqttPort: number
+  /** Never with a certificate: that is somebody's real installation, and what plays in it could not check its name. */
   readonly isDemoWanted: boolean
+  /** Whom the broker believes about addresses: our own API, which comes from this machine. */
+  readonly trustedProxies: string
   /** Who makes the first account. The demonstration makes its own, so with it nobody is waited for. */
   readonly setup: 'code' | 'open'
 }
@@ -32,6 +38,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): StartC
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const { success, data, error } = Environment.safeParse(given)
   if (!success) throw new Error(error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'))
+  const isDemoWanted = data.DEMO === 'on' && data.TLS_CERT === undefined
   return {
     dataDir: resolve(data.DATA_DIR),
     databaseUrl: data.DATABASE_URL,
@@ -39,8 +46,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): StartC
     host: data.HOST,
     httpPort: data.HTTP_PORT,
     mqttPort: data.MQTT_PORT,
-    isDemoWanted: data.DEMO === 'on',
-    setup: data.SETUP ?? (data.DEMO === 'on' ? 'open' : 'code'),
+    isDemoWanted,
+    setup: data.SETUP ?? (isDemoWanted ? 'open' : 'code'),
+    trustedProxies: data.TRUSTED_PROXIES ?? ['127.0.0.1', '::1', ...(isIP(data.HOST) ? [data.HOST] : [])].join(','),
   }
 }
 

@@ -59,7 +59,7 @@ program
       name: 'broker',
       logLevel: readLogLevel(),
       start: (log) => startBroker(config, log),
-      addresses: ({ mqttUrl, metricsUrl }) => ({ mqtt: mqttUrl, metrics: metricsUrl }),
+      addresses: ({ mqttUrl, mqttsUrl, metricsUrl }) => ({ mqtt: mqttUrl, mqtts: mqttsUrl, metrics: metricsUrl }),
     })
   })
 

@@ -55,8 +55,21 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   const env = { DATABASE_URL: databaseUrl, HOST: config.host, WEB_DIST }
   const broker = await Child.start(
     'broker',
-    { ...common, args: ['broker'], env: { ...env, MQTT_PORT: String(config.mqttPort), METRICS_PORT: '0' } },
-    (ready) => ({ MQTT_PORT: new URL(String(ready.mqtt)).port }),
+    {
+      ...common,
+      args: ['broker'],
+      env: {
+        ...env,
+        MQTT_PORT: String(config.mqttPort),
+        METRICS_PORT: '0',
+        // The API carries MQTT over WebSocket, and says whose it is.
+        TRUSTED_PROXIES: config.trustedProxies,
+      },
+    },
+    ({ mqtt, mqtts }) => ({
+      MQTT_PORT: new URL(String(mqtt)).port,
+      ...(mqtts ? { MQTTS_PORT: new URL(String(mqtts)).port } : {}),
+    }),
   )
   stops.push({ what: 'broker', stop: () => broker.child.stop() })
   const api = await Child.start(
@@ -64,7 +77,13 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
     {
       ...common,
       args: ['api'],
-      env: { ...env, HTTP_PORT: String(config.httpPort), SETUP: config.setup, SECRET_KEY: secretKey },
+      env: {
+        ...env,
+        HTTP_PORT: String(config.httpPort),
+        SETUP: config.setup,
+        SECRET_KEY: secretKey,
+        MQTT_URL: String(broker.ready.mqtt),
+      },
     },
     (ready) => ({ HTTP_PORT: new URL(String(ready.http)).port }),
   )
@@ -73,6 +92,7 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   const addresses = { http: String(api.ready.http), mqtt: String(broker.ready.mqtt) }
   say(`Console  ${addresses.http}`)
   say(`MQTT     ${addresses.mqtt}`)
+  if (broker.ready.mqtts) say(`MQTTS    ${broker.ready.mqtts}`)
   const { operatorCode } = api.ready
   if (operatorCode) say(`Operator no account exists yet: open the console and make yours with the code ${operatorCode}`)
   if (!config.isDemoWanted) return
