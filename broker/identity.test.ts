@@ -242,7 +242,7 @@ test('an API token for one device sees that one only, however widely it asks [AS
   for (const client of [sender, narrow, late]) await client.end()
 })
 
-test("an API token without `monitor` sees nothing, and one that names a stranger's device does not reach it [ASVS 8.2.2]", async () => {
+test("an API token without `monitor` sees nothing, and one that names a stranger's device does not reach it [ASVS 8.2.2 8.3.3]", async () => {
   const { ann, sender, devices } = await twoRacks()
   const eve = await makePerson(database.db, 'Eve')
   const [shown] = devices

@@ -121,7 +121,7 @@ test('a snapshot, then each change; after the answer to a revoke nothing more, a
   await viewer.next(isState(rack, 3))
 })
 
-test('a share that runs out ends by the clock, without a message from anybody', async () => {
+test('a share that runs out ends by the clock, without a message from anybody [ASVS 8.2.4]', async () => {
   const { db } = harness.database
   const lamp = await makeDevice(db, ann, agent, 'Lamp')
   await makeShare(db, ann, bob, [lamp], { endsAt: new Date(Date.now() + 700) })
@@ -162,7 +162,7 @@ test('what falls silent is said without a new sample', async () => {
   expect(await viewer.next(silent)).toMatchObject({ state: { deviceId: rack, seq: 1, stale: true } })
 })
 
-test('signing out ends the connection', async () => {
+test('signing out ends the connection [ASVS 7.4.1]', async () => {
   const viewer = await watch(bob)
   const closed = once(viewer.socket, 'close')
   expect((await clientOf(harness.api, bob.token)('DELETE', '/sessions/current')).status).toBe(204)
@@ -218,7 +218,7 @@ test('a viewer that does not read holds up nobody, and gets the newest state onc
   await slow.next(isState(rack, seq))
 })
 
-test('a process that cannot confirm rights serves nobody, and goes on when it can again (R72)', async () => {
+test('a process that cannot confirm rights serves nobody, and goes on when it can again (R72) [ASVS 8.3.2]', async () => {
   const viewer = await watch(bob)
   const closed = once(viewer.socket, 'close')
   const name = new URL(

@@ -88,7 +88,7 @@ describe('who may do what', () => {
     expect(decide(person('ann'), 'licence', basic, { memberships, shares: [] }, 0)).toEqual(yes('owner'))
   })
 
-  test('a narrow credential is no stronger than it says, even of an owner', () => {
+  test('a narrow credential is no stronger than it says, even of an owner [ASVS 8.3.3]', () => {
     const scope = { privileges: maskOf(['monitor']), devices: new Set(['rack']), period: ALWAYS }
     const facts = { memberships, shares: [] }
     expect(decide({ accountId: 'ann', scope }, 'monitor', rack, facts, 0)).toEqual(yes('owner'))
@@ -182,7 +182,7 @@ describe('in every small world', () => {
     )
   })
 
-  test('nobody who is not told of in the facts may do anything', () => {
+  test('nobody who is not told of in the facts may do anything [ASVS 8.2.1]', () => {
     fc.assert(
       fc.property(arbPrivilege, arbDevice, arbFacts, arbNow, (privilege, device, facts, now) => {
         expect(decide(person('stranger'), privilege, device, facts, now)).toEqual(no('no-grant'))

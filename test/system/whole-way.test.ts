@@ -181,7 +181,7 @@ test('a device that answers nothing, or nonsense, is said to be so, and its last
   }
 }, 120_000)
 
-test('signing out ends the session everywhere before the answer', async () => {
+test('signing out ends the session everywhere before the answer [ASVS 7.4.1]', async () => {
   const { body } = await owner.ask('POST', '/sessions', { email: owner.email, password: 'correct horse battery' })
   const { token } = SessionAnswer.parse(body)
   const live = await watchLive(cloud.http, token)
