@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { appendEvent } from '@ridethrough/db/query/event.ts'
+import { mintToken } from '@ridethrough/db/token.ts'
 import type { EventKind } from '@ridethrough/protocol/http/event.ts'
+import { ALL_PRIVILEGES } from '@ridethrough/protocol/privilege.ts'
 import { makeAgent, makeDevice, makePerson, makeShare, type Person } from '@ridethrough/test/support/world.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { offerDevice } from '../support/device.ts'
@@ -186,6 +188,28 @@ test('owners read the log of their company, members what they did themselves, ot
   expect(await eventsOf(stranger, `?accountId=${jim.accountId}`)).toEqual([])
   expect((await clientOf(harness.api)('GET', '/events')).status).toBe(401)
   expect((await clientOf(harness.api)('GET', '/events.csv')).status).toBe(401)
+})
+
+test('an API token reads no log, not even the one of its own acts [ASVS 8.2.1]', async () => {
+  const owner = await makePerson(harness.database.db, 'Jo')
+  const { token, hash } = mintToken()
+  await harness.database.db
+    .insertInto('token')
+    .values({
+      account_id: owner.accountId,
+      name: 'script',
+      token_hash: hash,
+      privileges: ALL_PRIVILEGES,
+      device_ids: null,
+      expires_at: new Date(Date.now() + 60_000),
+    })
+    .execute()
+  const client = clientOf(harness.api, token)
+  expect((await client('GET', '/devices')).status).toBe(200)
+  for (const path of ['/events', '/events.csv', '/events.jsonl']) {
+    const { status, body } = await client('GET', path)
+    expect([status, body.code]).toEqual([403, 'token-refused'])
+  }
 })
 
 test('what somebody did before joining a company is theirs to see, and not the new owner’s', async () => {
