@@ -32,6 +32,8 @@ export function faultOf(error: unknown): Fault {
     const text = 'This would leave the company without an active owner: make somebody else an owner first'
     return new Fault('last-owner', text, { cause: error })
   }
+  if (code === UNSTORABLE)
+    return new Fault('body-malformed', 'A text holds a character that cannot be kept', { cause: error })
   const known = code === undefined ? undefined : FASTIFY_FAULTS[code]
   if (known) return new Fault(known[0], known[1], { cause: error })
   if (error instanceof Error && 'statusCode' in error && error.statusCode === 400) {
@@ -53,6 +55,9 @@ const FASTIFY_FAULTS: Readonly<Record<string, readonly [Fault['code'], string]>>
 
 /** R45, as the database keeps it: see the trigger `company_keeps_owner`. */
 const NO_OWNER = 'RT003'
+
+/** A null character: JSON can say it, PostgreSQL cannot keep it. */
+const UNSTORABLE = '22021'
 
 /** Sockets that fail, SQLSTATE classes 08 and 57, too many connections: the store is down, not the request wrong. */
 const STORE_DOWN = /^(ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|08...|57P0.|53300)$/

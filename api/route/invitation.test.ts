@@ -1,8 +1,10 @@
 // Invitations into a company: their three messages, their codes, and what joining takes along.
 import { randomUUID } from 'node:crypto'
 import { makeAgent, makeDevice, makePerson, type Person } from '@ridethrough/test/support/world.ts'
+import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Client, clientOf, codeIn, type Harness, mailTo, startHarness } from '../support/harness.ts'
+import { startApi } from '../main.ts'
+import { type Client, clientOf, codeIn, configFor, type Harness, mailTo, startHarness } from '../support/harness.ts'
 import { linkCode, makeColleague, signInAgain } from '../support/team.ts'
 
 let harness: Harness
@@ -158,6 +160,10 @@ describe('codes', () => {
     const { id, code } = await invite(bob.email)
     const [item] = (await asAnn('GET', '/company/invitations')).body.items
     expect(Date.parse(item.expiresAt) - Date.parse(item.sentAt)).toBe(48 * 3_600_000)
+    const short = await startApi(configFor(harness.database.url, { invitationHours: 1 }), pino({ level: 'silent' }))
+    const made = await clientOf(short, ann.token)('POST', '/company/invitations', { email: 'hour@example.org' })
+    expect(Date.parse(made.body.expiresAt) - Date.parse(made.body.sentAt)).toBe(3_600_000)
+    await short.stop()
     await runOut(id)
     const expired = await asBob('POST', `/invitations/${id}/accept`, { code })
     expect([expired.status, expired.body.code]).toEqual([410, 'code-expired'])

@@ -93,6 +93,8 @@ describe('who may', () => {
   })
 
   test('what a change must not carry is refused, not left out [ASVS 8.2.3]', async () => {
+    expect((await asAnn('PATCH', '/company', { name: 'A\0B' })).body.code).toBe('body-malformed')
+    expect((await asAnn('GET', '/company/members?search=%00')).body.code).toBe('body-malformed')
     for (const body of [
       { role: 'owner', email: 'x@example.org' },
       { role: 'owner', active: true },
@@ -311,6 +313,18 @@ describe('leaving', () => {
     expect((await asBob('GET', '/account')).body.role).toBe('owner')
     expect((await asAnn('GET', '/company/members')).body.items).toHaveLength(1)
     expect(await eventsOf(ann.companyId)).toEqual([['member.left', 'done', bob.accountId]])
+  })
+
+  test('who left sees nothing more of what they shared there [ASVS 8.2.2]', async () => {
+    const { db } = harness.database
+    const device = await makeDevice(db, ann, await makeAgent(db), 'Rack 4')
+    await asAnn('PATCH', `/company/members/${bob.accountId}`, { role: 'owner' })
+    const made = await asBob('POST', '/shares', { email: 'guest@example.org', deviceIds: [device] })
+    expect(made.status).toBe(201)
+    await asBob('DELETE', '/company/members/me')
+    expect((await asBob('GET', '/shares?direction=granted')).body.items).toEqual([])
+    expect((await asBob('GET', `/shares/${made.body.share.id}`)).status).toBe(404)
+    expect((await asAnn('GET', '/shares?direction=granted')).body.items).toHaveLength(1)
   })
 
   test('an owner leaves when another one stays', async () => {

@@ -97,10 +97,17 @@ export function listReceivedShares(db: Db, accountId: string): Promise<Share[]> 
   return list(db, (eb) => eb.and([eb('share.account_id', '=', accountId), isOpen(eb)]))
 }
 
-/** Shares of these devices, and those that the account itself made, that are not over, the newest first. */
+/**
+ * Shares of these devices, and those that the account itself made for the company that it is in, that are not over, the
+ * newest first. Who has left a company sees nothing more of what they shared there.
+ */
 export function listGrantedShares(db: Db, accountId: string, deviceIds: readonly string[]): Promise<Share[]> {
   const ofDevices = sql<SqlBool>`exists (select from share_device sd where sd.share_id = share.id and sd.device_id = any(${[...deviceIds]}::uuid[]))`
-  return list(db, (eb) => eb.and([eb.or([eb('share.created_by', '=', accountId), ofDevices]), isOpen(eb)]))
+  const ownCompany = sql<string>`(select company_id from account where id = ${accountId})`
+  return list(db, (eb) => {
+    const isMaker = eb.and([eb('share.created_by', '=', accountId), eb('share.company_id', '=', ownCompany)])
+    return eb.and([eb.or([isMaker, ofDevices]), isOpen(eb)])
+  })
 }
 
 /** Open shares that name this device. */
