@@ -9,21 +9,25 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { I18nextProvider } from 'react-i18next'
-import { accountQuery } from './data/account.ts'
+import { accountQuery, SIGN_OUT_KEY } from './data/account.ts'
 import { endingKey } from './data/ending.ts'
 import { hasCode } from './data/fault.ts'
 import { LiveProvider } from './data/live.ts'
 import { LiveLink } from './data/live-link.ts'
 import { createLiveStore } from './data/live-store.ts'
-import { API } from './data/request.ts'
+import { API, changesSettled, mayHaveNewSession } from './data/request.ts'
 import { type Ending, paths } from './paths.ts'
 import { createConsoleRouter } from './routes.tsx'
 import { createTexts } from './text/i18n.ts'
 import './theme.css'
 import { cssVariables, theme } from './theme.ts'
 
+/** A request that left before a change was answered is itself answered within this. */
+const RACE_MS = 3000
+
 const onError = (error: unknown) => {
-  if (hasCode(error, 'session-missing')) void leave('session')
+  if (hasCode(error, 'session-missing')) void (mayHaveNewSession(RACE_MS) ? recheck('session') : leave('session'))
+  // The one thing that is possible then is to turn one on.
   if (hasCode(error, 'second-factor-required')) void router.navigate({ to: paths.account, search: { tab: 'security' } })
 }
 const queries = new QueryClient({
@@ -45,15 +49,39 @@ const store = createLiveStore()
 const link = new LiveLink({
   url: `${location.origin.replace(/^http/, 'ws')}${API}/live`,
   onEvent: store.apply,
-  onSignedOut: () => void leave('live'),
+  onSignedOut: () => void recheck('live'),
 })
 
-/** The session has ended elsewhere: forget what was seen, and let the router ask for a sign-in. */
+/** A server that keeps closing the stream of a session that is there is not asked all the time. */
+const RESTART_MS = 5000
+let restartAt = 0
+
+/** A session has ended: that of this browser, or one that it has just exchanged for another? */
+async function recheck(why: Ending): Promise<void> {
+  await changesSettled()
+  if (isSignedOut()) return
+  const account = await queries.fetchQuery({ ...accountQuery, staleTime: 0 }).catch(() => undefined)
+  if (account === null) return forget(why)
+  setTimeout(() => isSignedOut() || link.start(), Math.max(0, restartAt - Date.now()))
+  restartAt = Date.now() + RESTART_MS
+  await queries.invalidateQueries()
+}
+
 async function leave(why: Ending): Promise<void> {
-  if (queries.getQueryData(accountQuery.queryKey) === null) return
+  if (isSignedOut()) return
+  queries.setQueryData(accountQuery.queryKey, null)
+  await forget(why)
+}
+
+/** Nobody is signed in as far as is known, or the person is just leaving by themselves. */
+function isSignedOut(): boolean {
+  return queries.getQueryData(accountQuery.queryKey) === null || queries.isMutating({ mutationKey: SIGN_OUT_KEY }) > 0
+}
+
+/** The session has ended elsewhere: the router asks for a sign-in, and what was seen goes. */
+async function forget(why: Ending): Promise<void> {
   link.stop()
   queries.setQueryData(endingKey, why)
-  queries.setQueryData(accountQuery.queryKey, null)
   await router.invalidate()
   // Only now: a page that still stood there would have said that its things are gone.
   store.clear()

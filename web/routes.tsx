@@ -65,6 +65,10 @@ const reset = createRoute({
 const welcome = createRoute({
   getParentRoute: () => root,
   path: paths.welcome,
+  beforeLoad: async ({ context }) => {
+    const setup = await context.queries.ensureQueryData(setupQuery).catch(() => undefined)
+    if (setup && !setup.needsOperator) throw redirect({ to: paths.signIn })
+  },
   component: lazyRouteComponent(() => import('./page/welcome.tsx'), 'WelcomePage'),
 })
 

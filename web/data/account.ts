@@ -55,6 +55,9 @@ export function signInBySecondFactor(proof: SecondFactorProof): Promise<SessionA
   return request('/sessions/second-factor', SessionAnswer, { method: 'POST', body: proof })
 }
 
+/** While it runs, being signed out is no news. */
+export const SIGN_OUT_KEY = ['sign-out'] as const
+
 export function signOut(): Promise<void> {
   return requestNothing('/sessions/current', { method: 'DELETE' })
 }

@@ -54,7 +54,40 @@ async function sendAsMyself(path: string, call: Call): Promise<Response> {
   }
 }
 
-async function send(path: string, { method = 'GET', body, signal }: Call): Promise<Response> {
+let changing = 0
+let changedAt = Number.NEGATIVE_INFINITY
+const waiting = new Set<() => void>()
+
+/**
+ * A change may give this browser another session (showing again who one is does): what was asked meanwhile by the old
+ * one is refused although nobody was signed out. True while that may be so, and for `withinMs` after.
+ */
+export function mayHaveNewSession(withinMs: number): boolean {
+  return changing > 0 || performance.now() - changedAt < withinMs
+}
+
+/** Once no change is under way. */
+export function changesSettled(): Promise<void> {
+  if (changing === 0) return Promise.resolve()
+  return new Promise((resolve) => waiting.add(resolve))
+}
+
+async function send(path: string, call: Call): Promise<Response> {
+  if ((call.method ?? 'GET') === 'GET') return sendOnce(path, call)
+  changing += 1
+  try {
+    return await sendOnce(path, call)
+  } finally {
+    changing -= 1
+    changedAt = performance.now()
+    if (changing === 0) {
+      for (const resolve of waiting) resolve()
+      waiting.clear()
+    }
+  }
+}
+
+async function sendOnce(path: string, { method = 'GET', body, signal }: Call): Promise<Response> {
   const response = await fetch(`${API}${path}`, {
     method,
     credentials: 'same-origin',

@@ -1,11 +1,9 @@
 // Oneself: name and address, safety, sessions, tokens, look. The tab is part of the address.
-import { Button, SegmentedControl, Stack, Tabs, useMantineColorScheme } from '@mantine/core'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { SegmentedControl, Stack, Tabs, useMantineColorScheme } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { accountQuery, signOut } from '../data/account.ts'
-import { hasCode, sayFault } from '../data/fault.ts'
-import { useLive } from '../data/live.ts'
+import { accountQuery } from '../data/account.ts'
 import { AccountDeletion } from '../part/account-deletion.tsx'
 import { AddressSection, NameSection } from '../part/account-profile.tsx'
 import { SecurityTab } from '../part/account-security.tsx'
@@ -13,7 +11,6 @@ import { SessionsSection } from '../part/account-sessions.tsx'
 import { TokensSection } from '../part/account-tokens.tsx'
 import { Page } from '../part/page.tsx'
 import { ACCOUNT_TABS, paths } from '../paths.ts'
-import { Alert } from '../ui/alert.tsx'
 import { Section } from '../ui/section.tsx'
 
 export function AccountPage() {
@@ -21,18 +18,9 @@ export function AccountPage() {
   const { tab = 'profile' } = useSearch({ from: '/signed-in/account' })
   const navigate = useNavigate()
   const account = useQuery(accountQuery).data
-  const leaving = useSignOut()
   if (!account) return null
   return (
-    <Page
-      title={t('account.title')}
-      actions={
-        <Button variant="default" loading={leaving.isPending} onClick={() => leaving.mutate()}>
-          {t('account.signOut')}
-        </Button>
-      }
-    >
-      {leaving.error && <Alert kind="fault">{sayFault(leaving.error, t)}</Alert>}
+    <Page title={t('account.title')}>
       <Tabs
         value={tab}
         keepMounted={false}
@@ -90,24 +78,4 @@ function LookSection() {
       />
     </Section>
   )
-}
-
-function useSignOut() {
-  const queries = useQueryClient()
-  const navigate = useNavigate()
-  const { store, link } = useLive()
-  return useMutation({
-    mutationFn: () =>
-      signOut().catch((error: unknown) => {
-        // Signed out already, elsewhere: that is what was wanted.
-        if (!hasCode(error, 'session-missing')) throw error
-      }),
-    onSuccess: async () => {
-      link.stop()
-      queries.setQueryData(accountQuery.queryKey, null)
-      await navigate({ to: paths.signIn })
-      store.clear()
-      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'account' })
-    },
-  })
 }

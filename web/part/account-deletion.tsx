@@ -2,19 +2,18 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core'
 import type { AccountView } from '@ridethrough/protocol/http/account.ts'
 import { AccountDeletion as Deletion } from '@ridethrough/protocol/http/security.ts'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { useQuery } from '@tanstack/react-query'
 import type { TFunction } from 'i18next'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { accountQuery, deleteAccount } from '../data/account.ts'
+import { deleteAccount } from '../data/account.ts'
 import { companyQuery, membersQuery } from '../data/company.ts'
 import { useLive } from '../data/live.ts'
-import { paths } from '../paths.ts'
 import { Action } from '../ui/action.tsx'
 import { Alert } from '../ui/alert.tsx'
 import { Section } from '../ui/section.tsx'
 import { useForm } from './form.ts'
+import { useForget } from './leaving.ts'
 import { useListing } from './listing.tsx'
 import { PasswordField } from './password-field.tsx'
 
@@ -50,20 +49,20 @@ function useHindrance({ role, company: { name } }: AccountView, t: TFunction): s
 
 function Question({ account, onCancel }: Props & { readonly onCancel: () => void }) {
   const { t } = useTranslation()
-  const navigate = useNavigate()
-  const queries = useQueryClient()
-  const { link, store } = useLive()
+  const { link } = useLive()
+  const forget = useForget()
   const form = useForm({
     initial: { password: '' },
     schema: Deletion,
-    send: deleteAccount,
-    onDone: async () => {
+    send: async (deletion) => {
+      // The stream ends with the account: that is no news then.
       link.stop()
-      queries.setQueryData(accountQuery.queryKey, null)
-      await navigate({ to: paths.signIn, search: { why: 'deleted' } })
-      store.clear()
-      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'account' })
+      await deleteAccount(deletion).catch((error: unknown) => {
+        link.start()
+        throw error
+      })
     },
+    onDone: () => void forget('deleted'),
   })
   return (
     <Modal

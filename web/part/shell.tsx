@@ -1,17 +1,28 @@
 // The frame of a signed-in console: navigation, and the live stream that runs as long as it stands.
 import { ActionIcon, Group, Text, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
-import { IconLayoutDashboard, IconMoon, IconShare, IconSun, IconUser, IconUsersGroup } from '@tabler/icons-react'
+import {
+  IconLayoutDashboard,
+  IconLogout,
+  IconMoon,
+  IconShare,
+  IconSun,
+  IconUser,
+  IconUsersGroup,
+} from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense, useEffect, useSyncExternalStore } from 'react'
 import { useTranslation } from 'react-i18next'
 import { accountQuery } from '../data/account.ts'
 import { listDevices } from '../data/device.ts'
+import { sayFault } from '../data/fault.ts'
 import { useConnection, useLive } from '../data/live.ts'
 import { isStepUpAsked, subscribeStepUp } from '../data/step-up.ts'
 import { Loading } from '../page/nothing.tsx'
 import { paths } from '../paths.ts'
+import { Alert } from '../ui/alert.tsx'
 import { Frame } from '../ui/frame.tsx'
+import { useSignOut } from './leaving.ts'
 
 const StepUpDialog = lazy(() => import('./step-up.tsx').then(({ StepUpDialog }) => ({ default: StepUpDialog })))
 
@@ -58,29 +69,46 @@ function StepUpQuestion() {
   return <Suspense>{isAsked && <StepUpDialog />}</Suspense>
 }
 
+/** On every page in sight: whose console it is, the look, and the way out. */
 function Foot() {
   const { t } = useTranslation()
   const account = useQuery(accountQuery).data
   const scheme = useComputedColorScheme('light')
   const { setColorScheme } = useMantineColorScheme()
+  const leaving = useSignOut()
   const label = scheme === 'dark' ? t('look.toLight') : t('look.toDark')
   return (
-    <Group justify="space-between" wrap="nowrap" px="xs">
-      <Text size="sm" c="dimmed" truncate>
-        {account?.name}
-      </Text>
-      <Tooltip label={label}>
-        <ActionIcon
-          variant="subtle"
-          color="gray"
-          size="lg"
-          aria-label={label}
-          onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}
-        >
-          {scheme === 'dark' ? <IconSun size={18} aria-hidden /> : <IconMoon size={18} aria-hidden />}
-        </ActionIcon>
-      </Tooltip>
-    </Group>
+    <>
+      <Group justify="space-between" wrap="nowrap" gap="xs">
+        <Text size="sm" c="dimmed" truncate style={{ flex: 1 }}>
+          {account?.name}
+        </Text>
+        <Tooltip label={label}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="lg"
+            aria-label={label}
+            onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}
+          >
+            {scheme === 'dark' ? <IconSun size={18} aria-hidden /> : <IconMoon size={18} aria-hidden />}
+          </ActionIcon>
+        </Tooltip>
+        <Tooltip label={t('account.signOut')}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="lg"
+            aria-label={t('account.signOut')}
+            loading={leaving.isPending}
+            onClick={() => leaving.mutate()}
+          >
+            <IconLogout size={18} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      </Group>
+      {leaving.error && <Alert kind="fault">{sayFault(leaving.error, t)}</Alert>}
+    </>
   )
 }
 
