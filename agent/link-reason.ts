@@ -16,6 +16,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: `${CERTIFICATE}: its certificate is for another name; write the name that it is for in server.url`,
   CERT_HAS_EXPIRED: `${CERTIFICATE}: its certificate has expired; renew it there, or check this machine's clock`,
   CERT_NOT_YET_VALID: `${CERTIFICATE}: its certificate is not valid yet; check this machine's clock`,
+  ECONNRESET:
+    'the server at URL hung up at the first word: check that the port is the one for this protocol, 8883 for mqtts and 1883 for mqtt',
   ERR_SSL_WRONG_VERSION_NUMBER: 'what listens at URL does not speak TLS: check the port, 8883 is the usual one',
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'the server at URL speaks no TLS from version 1.2 on',
 }
@@ -29,8 +31,12 @@ export function isRefusal(error: Error): boolean {
   return code === 4 || code === 5
 }
 
-export function reasonOf(error: Error, { url, ca }: { readonly url: string; readonly ca: string | null }): string {
+export type Place = { readonly url: string; readonly ca: string | null; readonly wasLinked: boolean }
+
+export function reasonOf(error: Error, { url, ca, wasLinked }: Place): string {
   if (isRefusal(error)) return REFUSED
+  // A link that stood and broke needs no advice about addresses.
+  if (wasLinked) return error.message
   const code = 'code' in error ? String(error.code) : ''
   const reason = Object.hasOwn(REASONS, code) ? REASONS[code] : undefined
   if (reason !== undefined) return reason.replaceAll('URL', url).replaceAll('CA', ca ?? "this machine's list of roots")

@@ -126,7 +126,7 @@ export class Link {
     let reason = 'the server closed the connection'
     let how: End['how'] = 'lost'
     client.on('error', (error) => {
-      reason = reasonOf(error, this.#options)
+      reason = reasonOf(error, { ...this.#options, wasLinked: connection.sentInventory !== '' })
       if (isRefusal(error)) how = 'refused'
     })
     this.#renew = (which) => {

@@ -9,8 +9,8 @@ import { onTestFinished } from 'vitest'
 export type Authority = {
   /** File of its certificate, PEM. */
   readonly ca: string
-  /** Writes a certificate for `localhost` and 127.0.0.1, with its key, over those that are there. */
-  issue(name?: string): void
+  /** Writes a certificate, for `localhost` and 127.0.0.1 or for these names, with its key, over those that are there. */
+  issue(names?: string): void
   readonly certPath: string
   readonly keyPath: string
 }
@@ -39,8 +39,8 @@ export function makeAuthority(folder: string, name = 'authority'): Authority {
     ca: at('ca.pem'),
     certPath,
     keyPath,
-    issue: (subject = 'localhost') => {
-      writeFileSync(at('ext'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n')
+    issue: (names = 'DNS:localhost,IP:127.0.0.1') => {
+      writeFileSync(at('ext'), `subjectAltName=${names}\nextendedKeyUsage=serverAuth\n`)
       openssl(
         'req',
         '-newkey',
@@ -49,7 +49,7 @@ export function makeAuthority(folder: string, name = 'authority'): Authority {
         'ec_paramgen_curve:P-256',
         '-nodes',
         '-subj',
-        `/CN=${subject}`,
+        '/CN=server',
         '-keyout',
         at('new.key'),
         '-out',
