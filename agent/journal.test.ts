@@ -69,7 +69,8 @@ test('killed at any moment, the journal has no gap and no number twice', async (
   let last = 0
   for (let round = 0; round < 8; round++) {
     const child = spawn(process.execPath, [join(import.meta.dirname, 'support/appender.ts'), path, A])
-    const exited = new Promise((resolve) => child.once('exit', resolve))
+    // Not `exit`: what it said last may still be in the pipe then.
+    const exited = new Promise((resolve) => child.once('close', resolve))
     let said = ''
     const enough = last + 1 + Math.floor(Math.random() * 300)
     await new Promise<void>((resolve) => {

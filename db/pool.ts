@@ -23,6 +23,10 @@ export function openDb(databaseUrl: string, log: Logger, options: { max?: number
   })
   // Without a listener an idle connection's end (a restarted server) would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'a database connection was lost'))
+  // The pool listens to idle connections only: one that ends inside a transaction, between two statements, would do the same.
+  pool.on('connect', (client) =>
+    client.on('error', (error) => log.debug({ err: error }, 'a connection in use was lost')),
+  )
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
 }
 

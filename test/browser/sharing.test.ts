@@ -124,7 +124,7 @@ test('a wrong password, a mistyped code and an invitation for somebody else each
   await page.goto(`${cloud.http}/sign-in`)
   await page.getByLabel('E-mail address').fill(OWNER)
   await page.getByLabel('Password', { exact: true }).fill('wrong password')
-  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await page.getByRole('alert').waitFor()
   expect(await violations(page)).toEqual([])
 
