@@ -32,9 +32,13 @@ import { mailboxRoutes } from './route/mailbox.ts'
 import { memberRoutes } from './route/member.ts'
 import { mqttRoutes } from './route/mqtt.ts'
 import { operationRoutes } from './route/operations.ts'
+import { passkeyRoutes } from './route/passkey.ts'
+import { passwordRoutes } from './route/password.ts'
+import { secondFactorRoutes } from './route/second-factor.ts'
 import { sessionRoutes } from './route/session.ts'
 import { setupRoutes } from './route/setup.ts'
 import { shareRoutes } from './route/share.ts'
+import { tokenRoutes } from './route/token.ts'
 
 /** 64 KiB: the largest body is a share of a hundred devices. */
 const BODY_LIMIT = 64 * 1024
@@ -101,6 +105,10 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
       for (const routes of [
         accountRoutes,
         sessionRoutes,
+        secondFactorRoutes,
+        passkeyRoutes,
+        passwordRoutes,
+        tokenRoutes,
         claimRoutes,
         deviceRoutes,
         agentRoutes,

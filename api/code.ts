@@ -8,6 +8,8 @@ export const CODE_TRIES = 5
 
 /** Proves an address: 40 random bits, as `7K3M-9QXD`. */
 export const ADDRESS_CODE = { characters: 8, group: 4, lifetimeMs: 30 * 60_000 } as const
+/** Stands in for a second factor: 120 random bits, so that SHA-256 is enough to keep it (OWASP ASVS 5.0 6.5.2). */
+export const RECOVERY_CODE = { characters: 24, group: 6 } as const
 /** Accepts a share: 50 random bits, as `7K3M9-QXD2A`; it lives for two days (R41). */
 export const INVITATION_CODE = { characters: 10, group: 5, lifetimeMs: 48 * 3_600_000 } as const
 

@@ -1,8 +1,6 @@
 // Signing up and proving an address. To the outside, an address with an account looks like one without.
 import { recordAccessChange, waitForEdges } from '@ridethrough/db/access.ts'
 import {
-  type Account,
-  findAccount,
   findAccountByAddress,
   insertPendingAccount,
   listPendingAccounts,
@@ -10,7 +8,6 @@ import {
   proveAddress,
 } from '@ridethrough/db/query/account.ts'
 import { countWrongEmailCode, findEmailCode, insertEmailCode, useEmailCode } from '@ridethrough/db/query/email-code.ts'
-import { insertSession } from '@ridethrough/db/query/session.ts'
 import { bindWaitingShares } from '@ridethrough/db/query/share.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
@@ -19,22 +16,21 @@ import { foldAddress } from '@ridethrough/protocol/http/common.ts'
 import { BUILT_IN_ROLES } from '@ridethrough/protocol/privilege.ts'
 import { ADDRESS_CODE, CODE_TRIES, hashCode, mintCode } from './code.ts'
 import type { ApiContext } from './context.ts'
+import { type Actor, recordEvent, recordingRefusals } from './event.ts'
 import { postMail } from './mail/post.ts'
-
-export const SESSION_MS = 30 * 24 * 3_600_000
-
-/** Where a session is made from. */
-export type Place = { readonly address: string; readonly userAgent: string }
-
-export type SignedIn = { readonly token: string; readonly expiresAt: Date; readonly account: Account }
+import { checkNewPassword } from './password-policy.ts'
+import { networkOf } from './refusals.ts'
+import { type StartedSession, startSession } from './session-start.ts'
+import type { Place } from './whereabouts.ts'
 
 /** Mails a code to a new address, and to one that has an account the word that it has one. */
-export async function signUp(context: ApiContext, { email, password, name }: NewAccount): Promise<void> {
+export async function signUp(context: ApiContext, { email, password, name }: NewAccount, from: string): Promise<void> {
+  checkNewPassword(password, { email, name })
   const folded = foldAddress(email)
   const now = context.clock.now()
   await context.throttles.addressMail.take(folded, now)
   // Hashed in either case: it is what takes the time.
-  const passwordHash = await context.passwords.hash(password)
+  const passwordHash = await context.passwords.hash(password, networkOf(from))
   await context.db.transaction().execute(async (tx) => {
     await lockAddress(tx, folded)
     const known = await findAccountByAddress(tx, folded)
@@ -68,7 +64,17 @@ export async function resendCode(context: ApiContext, email: string): Promise<vo
 }
 
 /** Proves the address and signs in. Only who has the right code learns that it was used or is too old. */
-export async function verifyAddress(context: ApiContext, email: string, code: string, place: Place): Promise<SignedIn> {
+export async function verifyAddress(
+  context: ApiContext,
+  actor: Actor,
+  { email, code }: { readonly email: string; readonly code: string },
+  place: Place,
+): Promise<StartedSession> {
+  const act = { kind: 'account.created', subject: { email }, companyId: null } as const
+  return recordingRefusals(context, actor, act, () => prove(context, email, code, place))
+}
+
+async function prove(context: ApiContext, email: string, code: string, place: Place): Promise<StartedSession> {
   const { db, clock, throttles } = context
   const folded = foldAddress(email)
   const now = clock.now()
@@ -85,8 +91,15 @@ export async function verifyAddress(context: ApiContext, email: string, code: st
     if (found.expiresAt.getTime() <= now) return new Fault('code-expired', 'The code is too old: ask for another one')
     await useEmailCode(tx, found.id, new Date(now))
     await proveAddress(tx, found.accountId, folded, new Date(now))
-    const signedIn = await startSession(context, tx, found.accountId, place)
     const devices = await bindWaitingShares(tx, folded, found.accountId)
+    const signedIn = await startSession(context, tx, found.accountId, place, ['address'])
+    const actor = { accountId: found.accountId, credentialId: null, companyId: signedIn.account.company.id }
+    const { id, name } = signedIn.account
+    await recordEvent(
+      tx,
+      { ...actor, address: place.address, now },
+      { kind: 'account.created', subject: { account: { id, name } } },
+    )
     const change = { accounts: [found.accountId], devices, what: 'waiting shares found their account' }
     return { signedIn, version: devices.length > 0 ? await recordAccessChange(tx, change) : undefined }
   })
@@ -96,17 +109,9 @@ export async function verifyAddress(context: ApiContext, email: string, code: st
   return outcome.signedIn
 }
 
-export async function startSession(context: ApiContext, db: Db, accountId: string, place: Place): Promise<SignedIn> {
-  const account = await findAccount(db, accountId)
-  if (!account) throw new Error('the account that signs in is not there')
-  const expiresAt = new Date(context.clock.now() + SESSION_MS)
-  const { token } = await insertSession(db, { accountId, expiresAt, ...place })
-  return { token, expiresAt, account }
-}
-
 async function mailCode(context: ApiContext, tx: Db, to: { id: string; email: string; name: string }): Promise<void> {
   const code = mintCode(ADDRESS_CODE)
   const expiresAt = new Date(context.clock.now() + ADDRESS_CODE.lifetimeMs)
-  await insertEmailCode(tx, to.id, code.hash, expiresAt)
+  await insertEmailCode(tx, { accountId: to.id, purpose: 'verify-address', codeHash: code.hash, expiresAt })
   await postMail(context, tx, context.mails.verify(to, code.text, expiresAt))
 }

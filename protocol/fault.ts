@@ -24,6 +24,8 @@ export const FAULTS = {
   'invitation-ended': [409, 'The invitation has ended'],
   'setup-needed': [409, 'The installation waits for its operator'],
   'setup-done': [409, 'The installation has an operator already'],
+  'authenticator-known': [409, 'There is an authenticator already'],
+  'limit-reached': [409, 'There are as many as there can be'],
   'passkey-known': [409, 'This passkey is registered already'],
   'device-taken': [409, 'The device is registered already'],
   'share-limit': [409, 'The device is shared with five people already'],

@@ -1,5 +1,6 @@
 // Accounts: signing up, proving an address, seeing oneself.
-import { findAccount } from '@ridethrough/db/query/account.ts'
+import { type Account, findAccount } from '@ridethrough/db/query/account.ts'
+import { setName } from '@ridethrough/db/query/account-change.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import {
   AccountView,
@@ -9,14 +10,25 @@ import {
   Verification,
 } from '@ridethrough/protocol/http/account.ts'
 import { EmailAddress } from '@ridethrough/protocol/http/common.ts'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import {
+  AccountChange,
+  AccountDeletion,
+  AddressChange,
+  AddressChangeProof,
+  CodeSent,
+} from '@ridethrough/protocol/http/security.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { deleteAccount } from '../account-end.ts'
+import { beginAddressChange, confirmAddressChange } from '../address-change.ts'
 import type { ApiContext } from '../context.ts'
-import { setSessionCookie, viewerOf } from '../plugin/auth.ts'
-import { type Place, resendCode, type SignedIn, signUp, verifyAddress } from '../sign-up.ts'
+import { actorOf, recordEvent, type SignedIn, signedIn } from '../event.ts'
+import { clearSessionCookie, viewerOf } from '../plugin/auth.ts'
+import { answerSession } from '../session-answer.ts'
+import { resendCode, signUp, verifyAddress } from '../sign-up.ts'
 import { refuseBeforeSetup } from '../team/setup.ts'
 import { accountView } from '../view.ts'
+import { placeOf } from '../whereabouts.ts'
 import { GUESSABLE } from './limit.ts'
 
 const Resend = z.strictObject({ email: EmailAddress })
@@ -37,7 +49,7 @@ export const accountRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
     },
     async (request, reply) => {
       await refuseBeforeSetup(context)
-      await signUp(context, request.body)
+      await signUp(context, request.body, request.ip)
       return reply.code(202).send({ email: request.body.email, state: 'code-sent' })
     },
   )
@@ -55,9 +67,8 @@ export const accountRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
       },
     },
     async (request, reply) => {
-      const { email, code } = request.body
-      const signedIn = await verifyAddress(context, email, code, placeOf(request))
-      return reply.code(201).send(answerSession(context, reply, signedIn))
+      const session = await verifyAddress(context, actorOf(request), request.body, placeOf(request))
+      return reply.code(201).send(answerSession(context, reply, session))
     },
   )
 
@@ -82,26 +93,93 @@ export const accountRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
   app.get(
     '/account',
     {
-      config: { needs: 'session' },
+      config: { needs: 'session', admits: ['owing'] },
       schema: { tags: ['accounts'], summary: 'The account that is signed in', response: { 200: AccountView } },
     },
+    async (request) => accountView(await ownAccount(context, viewerOf(request).accountId)),
+  )
+
+  app.patch(
+    '/account',
+    {
+      config: { needs: 'session' },
+      schema: {
+        tags: ['accounts'],
+        summary: 'Change how others see you',
+        body: AccountChange,
+        response: { 200: AccountView },
+      },
+    },
+    async (request) => accountView(await rename(context, signedIn(request), request.body.name)),
+  )
+
+  app.post(
+    '/account/email',
+    {
+      config: { needs: 'session', recent: 'always', rateLimit: GUESSABLE },
+      schema: {
+        tags: ['accounts'],
+        summary: 'Begin to sign in with another address: a code is mailed to the old one and to the new one',
+        description: 'The answer is the same whether or not the new address has an account; the mail tells.',
+        body: AddressChange,
+        response: { 202: CodeSent },
+      },
+    },
+    async (request, reply) => {
+      await beginAddressChange(context, signedIn(request), request.body.email)
+      return reply.code(202).send({ email: request.body.email, state: 'code-sent' })
+    },
+  )
+
+  app.post(
+    '/account/email/confirm',
+    {
+      config: { needs: 'session', recent: 'always', rateLimit: GUESSABLE },
+      schema: {
+        tags: ['accounts'],
+        summary: 'Sign in with the new address from now on, by the codes of both',
+        body: AddressChangeProof,
+        response: { 200: AccountView },
+      },
+    },
     async (request) => {
-      const account = await findAccount(context.db, viewerOf(request).accountId)
-      if (!account) throw new Fault('session-missing', 'The account is no longer there')
-      return accountView(account)
+      const actor = signedIn(request)
+      await confirmAddressChange(context, actor, request.body, placeOf(request))
+      return accountView(await ownAccount(context, actor.accountId))
+    },
+  )
+
+  app.delete(
+    '/account',
+    {
+      config: { needs: 'session', recent: 'always', rateLimit: GUESSABLE },
+      schema: {
+        tags: ['accounts'],
+        summary: 'Delete the account, and what is known of the person',
+        description: 'Refused while its company would be left with devices or people and no owner.',
+        body: AccountDeletion,
+        response: { 204: z.null().describe('Deleted, and nothing is served to it any more') },
+      },
+    },
+    async (request, reply) => {
+      await deleteAccount(context, signedIn(request), request.body.password, placeOf(request))
+      clearSessionCookie(reply, context)
+      return reply.code(204).send(null)
     },
   )
 }
 
-export function answerSession(context: ApiContext, reply: FastifyReply, signedIn: SignedIn): SessionAnswer {
-  setSessionCookie(reply, context, signedIn.token, signedIn.expiresAt)
-  return {
-    token: signedIn.token,
-    account: accountView(signedIn.account),
-    expiresAt: signedIn.expiresAt.toISOString(),
-  }
+async function rename(context: ApiContext, actor: SignedIn, name: string): Promise<Account> {
+  await context.db.transaction().execute(async (tx) => {
+    const before = await ownAccount({ db: tx }, actor.accountId)
+    await setName(tx, actor.accountId, name)
+    await recordEvent(tx, actor, { kind: 'account.changed', subject: { name: { from: before.name, to: name } } })
+  })
+  return ownAccount(context, actor.accountId)
 }
 
-export function placeOf(request: FastifyRequest): Place {
-  return { address: request.ip, userAgent: request.headers['user-agent'] ?? '' }
+async function ownAccount({ db }: Pick<ApiContext, 'db'>, accountId: string): Promise<Account> {
+  const account = await findAccount(db, accountId)
+  if (!account) throw new Fault('session-missing', 'The account is no longer there')
+  return account
 }

@@ -4,8 +4,9 @@ import { Operator, SetupView } from '@ridethrough/protocol/http/company.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ApiContext } from '../context.ts'
 import { actorOf } from '../event.ts'
+import { answerSession } from '../session-answer.ts'
 import { makeOperator, waitsForOperator } from '../team/setup.ts'
-import { answerSession, placeOf } from './account.ts'
+import { placeOf } from '../whereabouts.ts'
 import { GUESSABLE } from './limit.ts'
 
 export const setupRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {

@@ -17,7 +17,8 @@ import { CODE_TRIES, hashCode, mintCode, OPERATOR_CODE } from '../code.ts'
 import type { ApiContext } from '../context.ts'
 import { type Actor, recordEvent, recordingRefusals } from '../event.ts'
 import { checkNewPassword } from '../password-policy.ts'
-import { type Place, type SignedIn, startSession } from '../sign-up.ts'
+import { type StartedSession, startSession } from '../session-start.ts'
+import type { Place } from '../whereabouts.ts'
 
 type Installation = Pick<ApiContext, 'db' | 'clock' | 'settings'>
 
@@ -46,7 +47,7 @@ export async function makeOperator(
   actor: Actor,
   wanted: z.infer<typeof Operator>,
   place: Place,
-): Promise<SignedIn> {
+): Promise<StartedSession> {
   const act = { kind: 'operator.made', subject: {}, companyId: null } as const
   return recordingRefusals(context, actor, act, async () => {
     if (!(await waitsForOperator(context))) throw setupDone()
@@ -55,7 +56,7 @@ export async function makeOperator(
       const refused = await checkOperatorCode(context, tx, hashCode(wanted.code), actor.now)
       if (refused) return refused
       const accountId = await insertOperator(context, tx, wanted, actor.now)
-      const signedIn = await startSession(context, tx, accountId, place)
+      const signedIn = await startSession(context, tx, accountId, place, ['password'])
       const subject = { account: { id: accountId, name: wanted.name } }
       await recordEvent(tx, { ...actor, accountId }, { kind: act.kind, subject })
       return signedIn

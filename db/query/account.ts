@@ -54,15 +54,16 @@ export async function findAccountByAddress(db: Db, folded: string): Promise<Acco
 export async function findPassword(
   db: Db,
   folded: string,
-): Promise<{ readonly accountId: string; readonly passwordHash: string } | undefined> {
+): Promise<{ readonly accountId: string; readonly companyId: string; readonly passwordHash: string } | undefined> {
   const row = await db
     .selectFrom('account')
-    .select(['id', 'password_hash'])
+    .select(['id', 'company_id', 'password_hash'])
     .where('email_folded', '=', folded)
     .where('verified_at', 'is not', null)
     .where('active', '=', true)
+    .where('deleted_at', 'is', null)
     .executeTakeFirst()
-  return row && { accountId: row.id, passwordHash: row.password_hash }
+  return row && { accountId: row.id, companyId: row.company_id, passwordHash: row.password_hash }
 }
 
 /** Under `lockAddress`. `undefined` when as many sign-ups as may wait for this address have codes that still hold. */
@@ -127,6 +128,15 @@ export async function listPendingAccounts(
     .where('email_folded', 'in', slotsOf(folded))
     .orderBy('id', 'desc')
     .execute()
+}
+
+/** Under `lockAddress`: somebody has proved this address otherwise, so nobody waits for it any more. */
+export async function dropPendingAccounts(tx: Db, folded: string): Promise<void> {
+  const waiting = await listPendingAccounts(tx, folded)
+  await deleteUnprovedAccounts(
+    tx,
+    waiting.map((one) => one.id),
+  )
 }
 
 /** Under `lockAddress`: this sign-up has proved the address, the others that waited for it are gone. */

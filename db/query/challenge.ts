@@ -46,6 +46,24 @@ export async function insertChallenge(db: Db, challenge: NewChallenge): Promise<
   return token
 }
 
+/** Whose it is, so that the account can be locked before it. */
+export async function findChallengeOwner(
+  db: Db,
+  secret: string,
+  purpose: ChallengePurpose,
+  now: Date,
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('challenge')
+    .select('account_id')
+    .where('secret_hash', '=', hashToken(secret))
+    .where('purpose', '=', purpose)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', now)
+    .executeTakeFirst()
+  return row?.account_id ?? undefined
+}
+
 /**
  * Locked until the transaction's end, so that of two who come with it at the same moment one comes second.
  * Unknown, used up and expired ones are all `undefined`.

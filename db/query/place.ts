@@ -24,18 +24,19 @@ export async function seePlace(tx: Db, accountId: string, place: Place, at: Date
   return row?.others ? 'new' : 'first'
 }
 
-/** Whether the account with this address has signed in from this network. In the same time whether or not there is one. */
-export async function isKnownNetwork(db: Db, folded: string, network: string): Promise<boolean> {
+/** Whether the account with this id, or this address, has signed in from this network. The same work for unknown ones. */
+export async function isKnownNetwork(
+  db: Db,
+  whose: { readonly folded: string } | { readonly accountId: string },
+  network: string,
+): Promise<boolean> {
+  const account = 'folded' in whose ? sql`a.email_folded = ${whose.folded}` : sql`a.id = ${whose.accountId}`
   const { rows } = await sql<{ known: boolean }>`
     select exists (
       select from known_place p join account a on a.id = p.account_id
-      where a.email_folded = ${folded} and split_part(p.place, ' ', 1) = ${network}
+      where ${account} and split_part(p.place, ' ', 1) = ${network}
     ) as known`.execute(db)
   return rows[0]?.known ?? false
-}
-
-export async function forgetPlaces(tx: Db, accountId: string): Promise<void> {
-  await tx.deleteFrom('known_place').where('account_id', '=', accountId).execute()
 }
 
 function keyOf({ network, browser }: Place): string {

@@ -83,12 +83,13 @@ export async function listSessions(db: Db, accountId: string, now: Date, idleMs:
   }))
 }
 
-/** False when it had ended already. The caller records the access change, so that live connections end too. */
-export async function endSession(db: Db, sessionId: string, at: Date): Promise<boolean> {
+/** False when this account has no such live session. The caller records the access change, so that connections end too. */
+export async function endSession(db: Db, accountId: string, sessionId: string, at: Date): Promise<boolean> {
   const done = await db
     .updateTable('session')
     .set({ ended_at: at })
     .where('id', '=', sessionId)
+    .where('account_id', '=', accountId)
     .where('ended_at', 'is', null)
     .executeTakeFirst()
   return done.numUpdatedRows === 1n
@@ -136,9 +137,4 @@ export async function renewSession(
     .where('id', '=', sessionId)
     .execute()
   return { token, expiresAt: known.expires_at }
-}
-
-/** What a session tells of a person is erased; that there was one stays. */
-export async function eraseSessions(tx: Db, accountId: string): Promise<void> {
-  await tx.updateTable('session').set({ address: '', user_agent: '' }).where('account_id', '=', accountId).execute()
 }

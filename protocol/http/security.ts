@@ -1,6 +1,6 @@
 // How an account is kept safe: second factors, sessions, passwords, addresses, API tokens.
 import { z } from 'zod'
-import { NewPassword } from './account.ts'
+import { NewPassword, SessionAnswer } from './account.ts'
 import { EmailAddress, Instant, PrivilegeList } from './common.ts'
 
 const Code = z.string().trim().min(1).max(64)
@@ -86,6 +86,16 @@ export const TotpOffer = z.object({ secret: z.string(), uri: z.string(), svg: z.
 export const TotpProof = z.strictObject({ code: Code })
 /** Shown once; each works once. */
 export const RecoveryCodes = z.object({ codes: z.array(z.string()) })
+
+/**
+ * `POST /account/totp/confirm` and `POST /account/passkeys`: the session goes on under a new token. The codes come with the
+ * first second factor; later the list is empty.
+ */
+export const SecondFactorAdded = RecoveryCodes.extend({ session: SessionAnswer })
+export type SecondFactorAdded = z.infer<typeof SecondFactorAdded>
+
+/** `DELETE /sessions`: all but the one that asks, or that one too. */
+export const SessionsEnd = z.object({ scope: z.enum(['others', 'all']).default('others') })
 
 export const NewToken = z.strictObject({
   name: z.string().trim().min(1, 'give it a name').max(64),

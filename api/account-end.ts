@@ -1,0 +1,67 @@
+// The end of an account: what is known of the person is erased, and nobody else loses anything.
+import { endReceivedShares, eraseAccount } from '@ridethrough/db/query/account-change.ts'
+import { abandonCompany, changeCompany, countCompany } from '@ridethrough/db/query/company.ts'
+import { listActiveOwners, type Place as TeamPlace } from '@ridethrough/db/query/member.ts'
+import { endSessions } from '@ridethrough/db/query/session.ts'
+import { endTokens } from '@ridethrough/db/query/token.ts'
+import type { Db } from '@ridethrough/db/schema.ts'
+import { Fault } from '@ridethrough/protocol/fault.ts'
+import type { EdgeReport } from '@ridethrough/protocol/http/share.ts'
+import type { ApiContext } from './context.ts'
+import { recordEvent, recordingRefusals, type SignedIn } from './event.ts'
+import { sendNotice } from './session-start.ts'
+import { ownPassword } from './step-up.ts'
+import { changeTeam, lockOwnPlace } from './team/change.ts'
+import type { Place } from './whereabouts.ts'
+
+export async function deleteAccount(
+  context: ApiContext,
+  actor: SignedIn,
+  password: string,
+  place: Place,
+): Promise<EdgeReport> {
+  const act = { kind: 'account.deleted', subject: {} } as const
+  return recordingRefusals(context, actor, act, async () => {
+    await ownPassword(context, actor, password, place)
+    const { access } = await changeTeam(context, async (tx) => {
+      const own = await lockOwnPlace(tx, actor.accountId)
+      const isAlone = await checkMayGo(tx, own)
+      const at = new Date(actor.now)
+      const credentials = [...(await endSessions(tx, own.accountId, at)), ...(await endTokens(tx, own.accountId, at))]
+      const devices = await endReceivedShares(tx, own.accountId, at)
+      await eraseAccount(tx, { id: own.accountId, email: own.email }, at)
+      if (isAlone) await abandon(tx, own.companyId, at)
+      await sendNotice(context, tx, own, 'accountDeleted', place)
+      await recordEvent(tx, actor, {
+        kind: act.kind,
+        subject: { account: { id: own.accountId } },
+        companyId: own.companyId,
+      })
+      return { result: undefined, change: { accounts: [own.accountId], devices, credentials, what: act.kind } }
+    })
+    return access
+  })
+}
+
+/** Whether nobody else is in the company. Throws when it would be left without somebody who decides. */
+async function checkMayGo(tx: Db, own: TeamPlace): Promise<boolean> {
+  const { active, inactive, devices } = await countCompany(tx, own.companyId)
+  const owners = await listActiveOwners(tx, own.companyId)
+  if (owners.some((owner) => owner.id !== own.accountId) || own.role !== 'owner') return false
+  if (devices > 0) {
+    throw new Fault(
+      'company-occupied',
+      'Your company holds devices: give them up, or make somebody else its owner, first',
+    )
+  }
+  if (active + inactive > 1) {
+    throw new Fault('last-owner', 'There are other people in your company: make one of them its owner first')
+  }
+  return true
+}
+
+/** Named after its only person, most often. */
+async function abandon(tx: Db, companyId: string, at: Date): Promise<void> {
+  await changeCompany(tx, companyId, { name: 'Deleted company' })
+  await abandonCompany(tx, companyId, at)
+}
