@@ -43,6 +43,26 @@ test('a short file is enough, and folders count from where it lies', () => {
   })
 })
 
+test('over TLS an agent is known by a certificate unless it is told otherwise, and trusts the file that it is given', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'agent-config-'))
+  const secure = (more: string) =>
+    parseConfig(GOOD.replace('mqtt://127.0.0.1:1883', `mqtts://cloud.example${more}`), folder)
+  expect(secure('').config?.server).toMatchObject({
+    ca: null,
+    identity: 'certificate',
+    identityLifeMs: 90 * 86_400_000,
+  })
+  expect(secure('\n  identity: token\n  identityDays: 30').config?.server).toMatchObject({
+    identity: 'token',
+    identityLifeMs: 30 * 86_400_000,
+  })
+  writeFileSync(join(folder, 'ca.pem'), 'hello')
+  expect(secure('\n  ca: ca.pem').mistakes?.[0]?.message).toContain('ca.pem holds no certificate in PEM')
+  writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----')
+  expect(secure('\n  ca: ca.pem').config?.server.ca).toBe(join(folder, 'ca.pem'))
+  rmSync(folder, { recursive: true })
+})
+
 test('an SNMPv3 user and a pace of its own are taken over', () => {
   const text = GOOD.replace('version: 2c', 'version: 3')
     .replace(
@@ -91,6 +111,19 @@ test.each<[what: string, text: string, expected: readonly [line: number, words: 
   ['a URL for a host', edit('192.0.2.10', 'http://ups/'), [[6, 'the address or host name']]],
   ['a port in the host', edit('192.0.2.10', '192.0.2.10:161'), [[6, 'the port goes to "port"']]],
   ['a web address for a server', edit('mqtt://127.0.0.1:1883', 'https://example.org'), [[2, 'write mqtt://host:port']]],
+  ['an authority without TLS', edit('1883', '1883\n  ca: ca.pem'), [[3, 'server.ca does not go with mqtt://']]],
+  [
+    'a certificate without TLS',
+    edit('1883', '1883\n  identity: certificate'),
+    [[3, 'server.identity certificate does not go with mqtt://']],
+  ],
+  ['an identity that is none', edit('1883', '1883\n  identity: password'), [[3, 'write one of token, certificate']]],
+  ['an identity for ever', edit('1883', '1883\n  identityDays: 0'), [[3, 'write the days']]],
+  [
+    'an authority that is not there',
+    edit('mqtt://127.0.0.1:1883', 'mqtts://127.0.0.1\n  ca: none.pem'),
+    [[3, 'server.ca: /none.pem: the file is not there']],
+  ],
   ['credentials in the URL', edit('mqtt://127.0.0.1:1883', 'mqtt://me:hunter2@host'), [[2, '//…@host']]],
   ['a version that is none', edit('2c', '2d'), [[7, 'write 1, 2c or 3']]],
   [

@@ -119,6 +119,19 @@ test('a renewed certificate is shown to those who come, and those who are there 
   await viewer.end()
 })
 
+test('files that are written anew with what they held change nothing', async () => {
+  const { authority, broker, secure } = await secureBroker()
+  const before = await shown(secure.port, authority)
+  for (let round = 0; round < 3; round++) {
+    writeFileSync(authority.certPath, readFileSync(authority.certPath))
+    // longer than the broker waits for the second file of a pair
+    await new Promise((resolve) => setTimeout(resolve, 600))
+  }
+  authority.issue()
+  await expect.poll(() => shown(secure.port, authority), { timeout: 10_000 }).not.toBe(before)
+  expect(broker.logged.filter(({ msg }) => msg === 'serving a new TLS certificate')).toHaveLength(1)
+})
+
 test('a certificate that a link is turned to is found', async () => {
   const folder = testFolder()
   const [one, two] = [makeAuthority(folder, 'one'), makeAuthority(folder, 'two')]
