@@ -3,6 +3,7 @@ import { SessionAnswer } from '@ridethrough/protocol/http/account.ts'
 import {
   PasskeyOptions,
   RecoveryCodes,
+  SecondFactorAdded,
   SecurityView,
   SessionList,
   type StepUp,
@@ -41,11 +42,9 @@ export function offerTotp(): Promise<z.infer<typeof TotpOffer>> {
   return request('/account/totp', TotpOffer, { method: 'POST', body: {} })
 }
 
-/** The codes come with the first second factor only. */
-const MaybeCodes = RecoveryCodes.partial().catch({})
-
+/** Recovery codes come with the first second factor only. */
 export async function confirmTotp(proof: z.infer<typeof TotpProof>): Promise<readonly string[]> {
-  return (await request('/account/totp/confirm', MaybeCodes, { method: 'POST', body: proof })).codes ?? []
+  return (await request('/account/totp/confirm', SecondFactorAdded, { method: 'POST', body: proof })).codes
 }
 
 export function removeTotp(): Promise<void> {
@@ -63,7 +62,7 @@ export async function addPasskey(name: string): Promise<readonly string[]> {
   })
   const response = await register(options)
   const body = { challenge, response, name }
-  return (await request('/account/passkeys', MaybeCodes, { method: 'POST', body })).codes ?? []
+  return (await request('/account/passkeys', SecondFactorAdded, { method: 'POST', body })).codes
 }
 
 export function removePasskey(id: string): Promise<void> {

@@ -126,9 +126,15 @@ function ShownToken({ made, onClose }: { readonly made: Made; readonly onClose: 
     >
       <Stack>
         <Text>{t('tokens.shownLead')}</Text>
-        <Secret name={t('tokens.token')} text={made.token} label={t('tokens.copy')} done={t('copy.done')} />
+        <Secret rows={2} name={t('tokens.token')} text={made.token} label={t('tokens.copy')} done={t('copy.done')} />
         <Text>{t('tokens.mqtt')}</Text>
-        <Secret name={t('tokens.mqttName')} text={example} label={t('tokens.copyExample')} done={t('copy.done')} />
+        <Secret
+          rows={4}
+          name={t('tokens.mqttName')}
+          text={example}
+          label={t('tokens.copyExample')}
+          done={t('copy.done')}
+        />
         <Text size="sm" c="dimmed">
           {t('tokens.mqttHint')}
         </Text>

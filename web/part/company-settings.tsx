@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { accountQuery } from '../data/account.ts'
 import { COMPANY_KEYS, changeCompany } from '../data/company.ts'
 import { securityQuery } from '../data/security.ts'
+import { capital } from '../text/format.ts'
 import { Action } from '../ui/action.tsx'
 import { Alert } from '../ui/alert.tsx'
 import { Section } from '../ui/section.tsx'
@@ -45,7 +46,12 @@ export function CompanySettings({ company, hindrance }: Props) {
           >
             <SimpleGrid cols={{ base: 1, xs: 2 }} mt="sm" spacing="xs">
               {PRIVILEGES.map((privilege) => (
-                <Checkbox key={privilege} value={privilege} label={PRIVILEGE_TEXT[privilege]} disabled={isReadOnly} />
+                <Checkbox
+                  key={privilege}
+                  value={privilege}
+                  label={capital(PRIVILEGE_TEXT[privilege])}
+                  disabled={isReadOnly}
+                />
               ))}
             </SimpleGrid>
           </Checkbox.Group>

@@ -9,12 +9,13 @@ import { sayFault } from '../data/fault.ts'
 import { useNow } from '../data/now.ts'
 import { Loading } from '../page/nothing.tsx'
 import { saySubject } from '../text/event.ts'
-import { sayTime } from '../text/format.ts'
+import { capital, sayTime } from '../text/format.ts'
 import { Alert } from '../ui/alert.tsx'
 import { Empty } from '../ui/empty.tsx'
 import { Row, Rows } from '../ui/rows.tsx'
 import { Section } from '../ui/section.tsx'
 import { Status } from '../ui/status.tsx'
+import styles from './event-log.module.css'
 import { More, useListing } from './listing.tsx'
 
 const ROUTE = '/signed-in/company'
@@ -60,7 +61,7 @@ export function EventLog({ isOwner }: { readonly isOwner: boolean }) {
 function EventRow({ event }: { readonly event: EventView }) {
   const { t } = useTranslation()
   const now = useNow(60_000)
-  const { about, why } = saySubject(event.subject)
+  const { about, why } = saySubject(event.subject, event.account?.name ?? '')
   return (
     <Row
       actions={
@@ -99,12 +100,12 @@ function Filters({ isOwner }: { readonly isOwner: boolean }) {
     onChange: (event: { currentTarget: { value: string } }) => set({ [name]: event.currentTarget.value || undefined }),
   })
   return (
-    <Group gap="sm" align="flex-end" role="search">
+    <search className={styles.filters}>
       <NativeSelect
         label={t('log.kind')}
         data={[
           { value: '', label: t('log.anyKind') },
-          ...EVENT_KIND_NAMES.map((name) => ({ value: name, label: EVENT_KINDS[name] })),
+          ...EVENT_KIND_NAMES.map((name) => ({ value: name, label: capital(EVENT_KINDS[name]) })),
         ]}
         {...field('kind', kind)}
       />
@@ -126,7 +127,7 @@ function Filters({ isOwner }: { readonly isOwner: boolean }) {
       )}
       <TextInput type="date" label={t('log.from')} {...field('from', from)} />
       <TextInput type="date" label={t('log.to')} {...field('to', to)} />
-    </Group>
+    </search>
   )
 }
 

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import type { z } from 'zod'
 import { useLive, useOverview } from '../data/live.ts'
 import { makeToken, tokensQuery } from '../data/token.ts'
+import { capital } from '../text/format.ts'
 import { Alert } from '../ui/alert.tsx'
 import { useRefresh } from './confirm-change.tsx'
 import { useForm } from './form.ts'
@@ -67,7 +68,7 @@ export function NewTokenForm({ onMade, onCancel }: Props) {
         >
           <SimpleGrid cols={{ base: 1, xs: 2 }} mt="xs" spacing="xs">
             {PRIVILEGES.map((privilege) => (
-              <Checkbox key={privilege} value={privilege} label={PRIVILEGE_TEXT[privilege]} />
+              <Checkbox key={privilege} value={privilege} label={capital(PRIVILEGE_TEXT[privilege])} />
             ))}
           </SimpleGrid>
         </Checkbox.Group>

@@ -13,6 +13,7 @@ import {
 } from '@ridethrough/protocol/privilege.ts'
 import { useTranslation } from 'react-i18next'
 import type { Hindrance } from '../data/may.ts'
+import { capital } from '../text/format.ts'
 import type { Preset } from '../text/sentence.ts'
 
 /** Where the parts of the sentence lead. */
@@ -107,8 +108,4 @@ export function RightsChoice({ preset, privileges, fault, onPreset, onPrivileges
       )}
     </Stack>
   )
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -31,7 +31,7 @@ export function MemberQuestion({ member, step, onClose }: Props) {
   const { change, said } = CHANGES[step]
   return (
     <ConfirmChange<MemberChangeAnswer>
-      title={t(`team.${step}Label`, { name })}
+      title={t(`team.${step}Title`, { name })}
       what={t(`team.${step}What`, { name })}
       submit={t(`team.${step}`)}
       isHarmless={step === 'reactivate' || step === 'promote'}

@@ -106,7 +106,7 @@ function Filters() {
     void navigate({ search: (before) => ({ ...before, ...change }), replace: true })
   const look = useDebouncedCallback((text: string) => set({ search: text.trim() || undefined }), PAUSE_MS)
   return (
-    <Group gap="sm" align="flex-end" role="search">
+    <Group component="search" gap="sm" align="flex-end">
       <TextInput
         label={t('team.search')}
         type="search"

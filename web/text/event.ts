@@ -4,10 +4,16 @@ import { sayList } from './format.ts'
 
 type Subject = Readonly<Record<string, unknown>>
 
-/** `why` is the reason of a refusal, '' when it was done. */
-export function saySubject(subject: Subject): { readonly about: string; readonly why: string } {
+/** `about` is '' when it was about the actor only; `why` is the reason of a refusal, '' when it was done. */
+export function saySubject(subject: Subject, actor: string): { readonly about: string; readonly why: string } {
   const { code, ...rest } = subject
-  return { about: sayList([...new Set(Object.values(rest).flatMap(namesIn))]), why: sayCode(code) }
+  const things = Object.values(rest).filter((value) => typeof value === 'object')
+  const names = [...new Set(things.flatMap(namesIn))].filter((name) => name !== actor)
+  const marks = Object.values(rest).filter((value) => typeof value === 'string' && !UUID.test(value))
+  return {
+    about: [sayList(names), ...(marks.length > 0 ? [`(${sayList(marks.map(String))})`] : [])].join(' ').trim(),
+    why: sayCode(code),
+  }
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

@@ -1,5 +1,5 @@
 // Something that is shown once and copied away.
-import { Button, Code, Group, Stack } from '@mantine/core'
+import { Button, Stack, Textarea } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
 import { IconCheck, IconCopy } from '@tabler/icons-react'
 
@@ -20,17 +20,23 @@ export function CopyButton({ text, label, done }: CopyProps) {
   )
 }
 
-type SecretProps = CopyProps & { readonly name: string }
+type SecretProps = CopyProps & { readonly name: string; readonly rows: number }
 
-export function Secret({ name, ...copy }: SecretProps) {
+/** A field that cannot be typed into: it is read out by its name, and selects itself where copying by button is refused. */
+export function Secret({ name, rows, ...copy }: SecretProps) {
   return (
-    <Stack gap="xs" role="group" aria-label={name}>
-      <Code block tabIndex={0} aria-label={name} style={{ overflowWrap: 'anywhere', whiteSpace: 'pre-wrap' }}>
-        {copy.text}
-      </Code>
-      <Group>
-        <CopyButton {...copy} />
-      </Group>
+    <Stack gap="xs" align="flex-start">
+      <Textarea
+        label={name}
+        value={copy.text}
+        readOnly
+        rows={rows}
+        w="100%"
+        spellCheck={false}
+        styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)', overflowWrap: 'anywhere' } }}
+        onFocus={(event) => event.currentTarget.select()}
+      />
+      <CopyButton {...copy} />
     </Stack>
   )
 }
