@@ -94,7 +94,8 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   say(`MQTT     ${addresses.mqtt}`)
   if (broker.ready.mqtts) say(`MQTTS    ${broker.ready.mqtts}`)
   const { operatorCode } = api.ready
-  if (operatorCode) say(`Operator no account exists yet: open the console and make yours with the code ${operatorCode}`)
+  if (operatorCode)
+    say(`Setup    no account exists yet: open the console and make the first one with the code ${operatorCode}`)
   if (!config.isDemoWanted) return
   const demo = await startDemo({ db, addresses, dataDir: config.dataDir, common })
   if (!demo) return
