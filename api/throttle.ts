@@ -1,10 +1,19 @@
 // How often somebody may be wrong before having to wait: counted in the database, for all servers together.
 import { createHash } from 'node:crypto'
-import { deleteOldTries, forgetTries, giveBackTry, takeTry, type Waits } from '@ridethrough/db/query/throttle.ts'
+import {
+  deleteOldTries,
+  findWait,
+  forgetTries,
+  giveBackTry,
+  takeTry,
+  type Waits,
+} from '@ridethrough/db/query/throttle.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 
 export type Throttle = {
+  /** What the table knows this key by. */
+  readonly keyOf: (key: string) => string
   /**
    * Counts a try, before its outcome is known, so that many at once cannot slip through. Rejects with `too-many-tries`.
    * Inside a transaction give it as `tx`: a second connection could be waited for by all of them at once.
@@ -23,6 +32,7 @@ const TIDY_EVERY = 500
 export function createThrottle(db: Db, name: string, waits: Waits): Throttle {
   let tries = 0
   return {
+    keyOf: (key) => stored(name, key),
     async take(key, now, tx = db) {
       tries += 1
       if (tries % TIDY_EVERY === 0) await deleteOldTries(tx, new Date(now))
@@ -34,12 +44,18 @@ export function createThrottle(db: Db, name: string, waits: Waits): Throttle {
   }
 }
 
-/** Takes one of each or none. In one order for everybody, so that no two wait for each other. */
+/**
+ * Takes one of each or none. In one order for everybody, so that no two wait for each other. Those who have to wait are
+ * turned away by a look: a thousand of them at one key must not stand in line for it, each with a connection.
+ */
 export async function takeAll(
   db: Db,
   throttles: readonly (readonly [throttle: Throttle, key: string])[],
   now: number,
 ): Promise<void> {
+  const keys = throttles.map(([throttle, key]) => throttle.keyOf(key))
+  const until = await findWait(db, keys, new Date(now))
+  if (until) throw tooMany(until.getTime() - now)
   await db.transaction().execute(async (tx) => {
     for (const [throttle, key] of throttles) await throttle.take(key, now, tx)
   })

@@ -33,6 +33,19 @@ export async function takeTry(db: Db, key: string, waits: Waits, now: Date): Pro
   return row?.blocked_until ?? now
 }
 
+/** The latest instant until which one of the keys has to wait. Reads only: whoever is refused locks nothing. */
+export async function findWait(db: Db, keys: readonly string[], now: Date): Promise<Date | undefined> {
+  const row = await db
+    .selectFrom('throttle')
+    .select('blocked_until')
+    .where('key', 'in', [...keys])
+    .where('blocked_until', '>', now)
+    .orderBy('blocked_until', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.blocked_until ?? undefined
+}
+
 /** The try was right: the key starts anew. */
 export async function forgetTries(db: Db, key: string): Promise<void> {
   await db.deleteFrom('throttle').where('key', '=', key).execute()
