@@ -26,7 +26,7 @@ import { cssVariables, theme } from './theme.ts'
 const RACE_MS = 3000
 
 const onError = (error: unknown) => {
-  if (hasCode(error, 'session-missing')) void (mayHaveNewSession(RACE_MS) ? recheck('session') : leave('session'))
+  if (hasCode(error, 'session-missing')) void (mayHaveNewSession(RACE_MS) ? recheck() : leave())
   // The one thing that is possible then is to turn one on.
   if (hasCode(error, 'second-factor-required')) void router.navigate({ to: paths.account, search: { tab: 'security' } })
 }
@@ -49,7 +49,7 @@ const store = createLiveStore()
 const link = new LiveLink({
   url: `${location.origin.replace(/^http/, 'ws')}${API}/live`,
   onEvent: store.apply,
-  onSignedOut: () => void recheck('live'),
+  onSignedOut: () => void recheck(),
 })
 
 /** A server that keeps closing the stream of a session that is there is not asked all the time. */
@@ -57,20 +57,20 @@ const RESTART_MS = 5000
 let restartAt = 0
 
 /** A session has ended: that of this browser, or one that it has just exchanged for another? */
-async function recheck(why: Ending): Promise<void> {
+async function recheck(): Promise<void> {
   await changesSettled()
   if (isSignedOut()) return
   const account = await queries.fetchQuery({ ...accountQuery, staleTime: 0 }).catch(() => undefined)
-  if (account === null) return forget(why)
+  if (account === null) return forget()
   setTimeout(() => isSignedOut() || link.start(), Math.max(0, restartAt - Date.now()))
   restartAt = Date.now() + RESTART_MS
   await queries.invalidateQueries()
 }
 
-async function leave(why: Ending): Promise<void> {
+async function leave(): Promise<void> {
   if (isSignedOut()) return
   queries.setQueryData(accountQuery.queryKey, null)
-  await forget(why)
+  await forget()
 }
 
 /** Nobody is signed in as far as is known, or the person is just leaving by themselves. */
@@ -79,9 +79,9 @@ function isSignedOut(): boolean {
 }
 
 /** The session has ended elsewhere: the router asks for a sign-in, and what was seen goes. */
-async function forget(why: Ending): Promise<void> {
+async function forget(): Promise<void> {
   link.stop()
-  queries.setQueryData(endingKey, why)
+  queries.setQueryData<Ending>(endingKey, 'session')
   await router.invalidate()
   // Only now: a page that still stood there would have said that its things are gone.
   store.clear()

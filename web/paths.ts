@@ -27,7 +27,7 @@ export const COMPANY_TABS = ['team', 'settings', 'log'] as const
 export const TEAM_STATES = ['active', 'inactive', 'invited'] as const
 
 /** Why somebody finds themselves at the sign-in, where they did not ask for it. */
-export const ENDINGS = ['session', 'live', 'reset', 'password', 'deleted', 'address'] as const
+export const ENDINGS = ['session', 'reset', 'deleted'] as const
 export type Ending = (typeof ENDINGS)[number]
 
 /** How far back a chart looks: part of a device's address, so that a link shows the same. */

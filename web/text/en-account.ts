@@ -19,12 +19,10 @@ export const accountTexts = {
   passkeySignIn: { button: 'Sign in with a passkey' },
   ended: {
     session:
-      'You were signed out. The session has ended: it was ended elsewhere, its time was over, or the password was changed.',
-    live: 'You were signed out on the server. The session was ended elsewhere, the password was changed, or an owner of your company has deactivated you.',
-    reset: 'The new password is set, and all sessions of the account have ended. Sign in with the new password.',
-    password: 'The password is changed, and the sessions of the account have ended. Sign in with the new password.',
+      'You were signed out: the session was ended elsewhere, its time was over, the password was changed, or an owner of your company has deactivated you.',
+    reset:
+      'The new password is set. All sessions and API tokens of the account have ended. Sign in with the new password.',
     deleted: 'Your account is deleted.',
-    address: 'The address is changed. Sign in with the new address.',
   },
   reset: {
     forgot: 'Forgot password?',
@@ -38,7 +36,7 @@ export const accountTexts = {
     enter: 'Enter the address of your account and the code from the mail.',
     code: 'Code from the mail',
     password: 'New password',
-    what: 'All sessions of the account end, on every device.',
+    what: 'All sessions and API tokens of the account end, on every device.',
     enterSubmit: 'Set the password',
     again: 'Send another code',
     toSignIn: 'Back to signing in',
