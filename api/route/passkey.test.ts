@@ -120,7 +120,7 @@ describe('signing in with a passkey', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 410, 410])
   })
 
-  test('a key that nobody registered, and one of a deactivated account, are refused and written down', async () => {
+  test('a key that nobody registered, and one of a deactivated account, are refused and written down [ASVS 6.5.7]', async () => {
     const person = await join(harness)
     const { key } = await register(person)
     const stranger = new SoftAuthenticator(site)

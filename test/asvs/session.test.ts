@@ -32,7 +32,7 @@ async function signIn(headers: Record<string, string> = {}) {
 const statusWith = async (token: string) => (await clientOf(harness.api, token)('GET', '/account')).status
 
 async function setSession(token: string, columns: Record<string, Date>): Promise<void> {
-  const { items } = (await clientOf(harness.api, token)('GET', '/account/sessions')).body
+  const { items } = (await clientOf(harness.api, token)('GET', '/sessions')).body
   const { id } = items.find((one: { isCurrent: boolean }) => one.isCurrent)
   await harness.database.db.updateTable('session').set(columns).where('id', '=', id).execute()
 }

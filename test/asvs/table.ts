@@ -77,7 +77,13 @@ const V6: readonly Row[] = [
     'single use, with an end',
   ],
   ['6.4.2', 1, 'No hints and no secret questions', 'met', 'there are none'],
-  ['6.4.3', 2, 'A forgotten password is reset without going around the second factor', 'met', 'the reset asks for it'],
+  [
+    '6.4.3',
+    2,
+    'A forgotten password is reset without going around the second factor',
+    'met',
+    'a reset signs nobody in; the sign-in after it asks for both',
+  ],
   [
     '6.4.4',
     2,
