@@ -51,6 +51,17 @@ test('a log that nobody touched holds, also when written by many at once', async
   expect(await verifyEvents(db)).toEqual({ rows: 30, fault: undefined })
 })
 
+test('a log that is being written holds too', async () => {
+  const { db } = database
+  let isDone = false
+  const writing = fill(200).then(() => {
+    isDone = true
+  })
+  while (!isDone) expect((await verifyEvents(db)).fault).toBeUndefined()
+  await writing
+  expect(await verifyEvents(db)).toEqual({ rows: 200, fault: undefined })
+})
+
 test('the database refuses to change or delete a row', async () => {
   await fill(2)
   await expect(sql`update event set address = 'x' where seq = 1`.execute(database.db)).rejects.toThrow('append-only')

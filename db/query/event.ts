@@ -66,7 +66,14 @@ export type LogFault = { readonly row: number; readonly what: 'changed' | 'missi
 const BATCH = 5000
 
 /** Walks the whole chain; `undefined` when it holds. Hashes are computed here, not by the database that is being checked. */
-export async function verifyEvents(db: Db): Promise<{ readonly rows: number; readonly fault: LogFault | undefined }> {
+export function verifyEvents(db: Db): Promise<Verdict> {
+  // One snapshot: rows are appended while this walks, and the head must belong to the rows that were read.
+  return db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(walk)
+}
+
+type Verdict = { readonly rows: number; readonly fault: LogFault | undefined }
+
+async function walk(db: Db): Promise<Verdict> {
   let before: Buffer = Buffer.alloc(0)
   let last = 0
   for (;;) {
