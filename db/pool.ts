@@ -15,6 +15,11 @@ const types: pg.CustomTypesConfig = {
 }
 
 export function openDb(databaseUrl: string, log: Logger, options: { max?: number } = {}): Db {
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: openPool(databaseUrl, log, options) }) })
+}
+
+/** For libraries that speak to PostgreSQL by themselves. */
+export function openPool(databaseUrl: string, log: Logger, options: { max?: number } = {}): pg.Pool {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: options.max ?? 10,
@@ -27,7 +32,7 @@ export function openDb(databaseUrl: string, log: Logger, options: { max?: number
   pool.on('connect', (client) =>
     client.on('error', (error) => log.debug({ err: error }, 'a connection in use was lost')),
   )
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  return pool
 }
 
 /** Throws when the server is too old to serve us, naming what is needed. */

@@ -1,6 +1,7 @@
 // Jobs that were enqueued in the transaction of a change, worked off in this process.
 
 import type { Clock } from '@ridethrough/db/clock.ts'
+import { openPool } from '@ridethrough/db/pool.ts'
 import { FORGET_SAMPLES } from '@ridethrough/db/query/history.ts'
 import { SEND_MAIL } from '@ridethrough/db/query/mail.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
@@ -30,9 +31,10 @@ export async function startJobs(options: JobOptions): Promise<JobWorker> {
     [FORGET_SAMPLES]: forgetSamplesTask(db),
     ...(mailServer ? { [SEND_MAIL]: sendMailTask(options, mailServer) } : {}),
   }
+  // A pool of the worker's own making stops listening before its connections have ended: one that fails then would end the process.
+  const pool = openPool(databaseUrl, log, { max: 3 })
   const runner = await run({
-    connectionString: databaseUrl,
-    maxPoolSize: 3,
+    pgPool: pool,
     concurrency: 2,
     noHandleSignals: true,
     pollInterval: 2000,
@@ -45,6 +47,7 @@ export async function startJobs(options: JobOptions): Promise<JobWorker> {
   return {
     stop: async () => {
       await runner.stop()
+      await pool.end()
       mailServer?.transport.close()
     },
   }
