@@ -75,7 +75,7 @@ test('the console is served where it is built: its pages by any of their address
   expect(await get('/assets/main-1a2b.js')).toMatchObject({ status: 200, cache: expect.stringContaining('immutable') })
   expect(await get('/assets/other.js')).toMatchObject({ status: 404, body: { code: 'not-found' } })
   expect(await get('/api/v1/nothing')).toMatchObject({ status: 404, body: { code: 'not-found' } })
-  expect(await get('/api/v1/sessions')).toMatchObject({ status: 405, body: { code: 'method-unknown' } })
+  expect(await get('/api/v1/accounts')).toMatchObject({ status: 405, body: { code: 'method-unknown' } })
   await harness.stop()
   await rm(dist, { recursive: true })
 })

@@ -84,7 +84,7 @@ async function run(config: AgentConfig, clock: Clock = systemClock): Promise<{ a
 }
 
 const said = (lines: readonly Line[], words: string) => lines.some(({ msg }) => msg.includes(words))
-const linked = (lines: readonly Line[]) => expect.poll(() => said(lines, 'linked to'), { timeout: 10_000 }).toBe(true)
+const linked = (lines: readonly Line[]) => expect.poll(() => said(lines, 'linked to'), { timeout: 60_000 }).toBe(true)
 const known = (agentId: string) => findAgentIdentity(database.db, agentId)
 const hexOf = (identity: Awaited<ReturnType<typeof known>>) =>
   identity && { kind: identity.current.kind, hash: identity.current.hash.toString('hex') }
@@ -103,7 +103,7 @@ async function settled(
         const row = await known(file.agentId)
         return row?.next === undefined && JSON.stringify(hexOf(row)) === JSON.stringify(hashOfSecret(file.current))
       },
-      { timeout: 15_000 },
+      { timeout: 60_000 },
     )
     .toBe(true)
   return readIdentity(config.stateDir) as Identity
