@@ -128,7 +128,9 @@ test('repeats are acknowledged and stored once; an older sample is stored and sh
   await Promise.all([7, 6].map((seq) => publishState(sender, rack, values(seq))))
   await publishState(sender, rack, values(8))
   await viewer.next(({ text }) => JSON.parse(text).seq === 8)
-  expect(viewer.received.map(({ text }) => JSON.parse(text).seq)).toEqual([1, 2, 5, 7, 8])
+  // The kept state that a subscription begins with may be the first sample once more.
+  const live = viewer.received.filter(({ retain }) => !retain)
+  expect(live.map(({ text }) => JSON.parse(text).seq)).toEqual([1, 2, 5, 7, 8])
   expect(new Set(await stored(rack))).toEqual(new Set(upTo(8)))
 })
 
