@@ -17,11 +17,11 @@ export async function withDatabase<T>(config: AdminConfig, run: (db: Db, url: st
   const folder = join(config.dataDir, 'postgres')
   const running = config.databaseUrl ?? (await runningDatabase(folder))
   if (running !== undefined) return onDatabase(running, run)
+  await realpath(folder).catch((cause: unknown) => {
+    throw new Error(`there is no database in ${config.dataDir}: set DATA_DIR or DATABASE_URL`, { cause })
+  })
   const unlock = await lockFolder(config.dataDir)
   try {
-    await realpath(folder).catch((cause: unknown) => {
-      throw new Error(`there is no database in ${config.dataDir}: set DATA_DIR or DATABASE_URL`, { cause })
-    })
     const server = await startEmbeddedPostgres({ folder, log })
     try {
       const url = server.urlOf('ridethrough')
