@@ -15,7 +15,7 @@ import { hasCode } from './data/fault.ts'
 import { LiveProvider } from './data/live.ts'
 import { LiveLink } from './data/live-link.ts'
 import { createLiveStore } from './data/live-store.ts'
-import { API, changesSettled, mayHaveNewSession } from './data/request.ts'
+import { API, changesSettled, mayHaveNewToken } from './data/request.ts'
 import { type Ending, paths } from './paths.ts'
 import { createConsoleRouter } from './routes.tsx'
 import { createTexts } from './text/i18n.ts'
@@ -26,7 +26,7 @@ import { cssVariables, theme } from './theme.ts'
 const RACE_MS = 3000
 
 const onError = (error: unknown) => {
-  if (hasCode(error, 'session-missing')) void (mayHaveNewSession(RACE_MS) ? recheck() : leave())
+  if (hasCode(error, 'session-missing')) void (mayHaveNewToken(RACE_MS) ? recheck() : leave())
   // The one thing that is possible then is to turn one on.
   if (hasCode(error, 'second-factor-required')) void router.navigate({ to: paths.account, search: { tab: 'security' } })
 }
@@ -56,7 +56,7 @@ const link = new LiveLink({
 const RESTART_MS = 5000
 let restartAt = 0
 
-/** A session has ended: that of this browser, or one that it has just exchanged for another? */
+/** Something was refused as signed out: did the session end, or did it just go on under a new token? */
 async function recheck(): Promise<void> {
   await changesSettled()
   if (isSignedOut()) return

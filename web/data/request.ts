@@ -59,10 +59,10 @@ let changedAt = Number.NEGATIVE_INFINITY
 const waiting = new Set<() => void>()
 
 /**
- * A change may give this browser another session (showing again who one is does): what was asked meanwhile by the old
+ * A change may give this browser another token (showing again who one is does): what was asked meanwhile by the old
  * one is refused although nobody was signed out. True while that may be so, and for `withinMs` after.
  */
-export function mayHaveNewSession(withinMs: number): boolean {
+export function mayHaveNewToken(withinMs: number): boolean {
   return changing > 0 || performance.now() - changedAt < withinMs
 }
 

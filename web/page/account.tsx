@@ -12,6 +12,7 @@ import { TokensSection } from '../part/account-tokens.tsx'
 import { Page } from '../part/page.tsx'
 import { ACCOUNT_TABS, paths } from '../paths.ts'
 import { Section } from '../ui/section.tsx'
+import { TabList } from '../ui/tab-list.tsx'
 
 export function AccountPage() {
   const { t } = useTranslation()
@@ -29,13 +30,7 @@ export function AccountPage() {
           void navigate({ to: paths.account, search: { tab: next }, replace: true })
         }}
       >
-        <Tabs.List mb="md">
-          {ACCOUNT_TABS.map((each) => (
-            <Tabs.Tab key={each} value={each}>
-              {t(`account.tabs.${each}`)}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
+        <TabList tabs={ACCOUNT_TABS.map((each) => ({ value: each, label: t(`account.tabs.${each}`) }))} />
         <Stack gap="lg" maw={680}>
           <Tabs.Panel value="profile">
             <Stack gap="lg">

@@ -12,6 +12,7 @@ import { Page } from '../part/page.tsx'
 import { TeamTab } from '../part/team.tsx'
 import { COMPANY_TABS, paths } from '../paths.ts'
 import { Alert } from '../ui/alert.tsx'
+import { TabList } from '../ui/tab-list.tsx'
 import { Loading } from './nothing.tsx'
 
 export function CompanyPage() {
@@ -39,13 +40,7 @@ export function CompanyPage() {
             void navigate({ to: paths.company, search: { tab: next }, replace: true })
           }}
         >
-          <Tabs.List mb="md">
-            {COMPANY_TABS.map((each) => (
-              <Tabs.Tab key={each} value={each}>
-                {t(`company.tabs.${each}`)}
-              </Tabs.Tab>
-            ))}
-          </Tabs.List>
+          <TabList tabs={COMPANY_TABS.map((each) => ({ value: each, label: t(`company.tabs.${each}`) }))} />
           <Tabs.Panel value="team">
             <Stack gap="lg">
               {hindrance !== undefined && (

@@ -107,7 +107,7 @@ function SessionRow({ session, onEnd }: { readonly session: SessionView; readonl
   )
 }
 
-const FACTORS = ['password', 'totp', 'passkey', 'recovery'] as const
+const FACTORS = ['password', 'totp', 'passkey', 'recovery', 'address'] as const
 
 /** A factor of a newer server keeps its own name. */
 function sayFactors(factors: readonly string[], t: TFunction): string {

@@ -93,7 +93,13 @@ function TokenRow({ token, onEnd }: { readonly token: TokenView; readonly onEnd:
       }
     >
       <Text fw={600}>{token.name}</Text>
-      <Text size="sm">{sayList(token.privileges.map((privilege) => PRIVILEGE_TEXT[privilege]))}</Text>
+      <Text size="sm">
+        {sayList(
+          token.privileges.map((privilege) =>
+            privilege === 'notify' ? t('privilege.yourNotify') : PRIVILEGE_TEXT[privilege],
+          ),
+        )}
+      </Text>
       <Text size="sm" c="dimmed">
         {token.deviceIds === null ? t('tokens.onAll') : t('tokens.onSome', { count: token.deviceIds.length })} ·{' '}
         {expires > now ? t('tokens.until', { time }) : t('tokens.overAt', { time })} ·{' '}

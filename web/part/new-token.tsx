@@ -68,7 +68,11 @@ export function NewTokenForm({ onMade, onCancel }: Props) {
         >
           <SimpleGrid cols={{ base: 1, xs: 2 }} mt="xs" spacing="xs">
             {PRIVILEGES.map((privilege) => (
-              <Checkbox key={privilege} value={privilege} label={capital(PRIVILEGE_TEXT[privilege])} />
+              <Checkbox
+                key={privilege}
+                value={privilege}
+                label={capital(privilege === 'notify' ? t('privilege.yourNotify') : PRIVILEGE_TEXT[privilege])}
+              />
             ))}
           </SimpleGrid>
         </Checkbox.Group>

@@ -181,6 +181,7 @@ export const accountTexts = {
       totp: 'code of the app',
       passkey: 'passkey',
       recovery: 'recovery code',
+      address: 'code sent by mail',
     },
     end: 'End',
     endLabel: 'End the session {{device}}',
