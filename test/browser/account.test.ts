@@ -213,6 +213,51 @@ test('what asks for a recent sign-in asks who it is, and then goes on by itself 
   await page.context().close()
 }, 60_000)
 
+test('name and address are changed, other sessions ended, and the account deleted [ASVS 6.2.2 6.2.3 7.4.3 7.5.2]', async () => {
+  const email = 'petra@example.org'
+  const moved = 'petra.new@example.org'
+  const { page } = await visit(browser)
+  await signUp(page, 'Petra', email)
+  const other = (await visit(browser)).page
+  await other.goto(`${http}/sign-in`)
+  await enterPassword(other, email, PASSWORD)
+  await other.getByRole('heading', { name: 'Overview' }).waitFor()
+
+  await page.goto(`${http}/account`)
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Petra Berg')
+  await page.getByRole('button', { name: 'Save the name' }).click()
+  await page.getByText('Your name is Petra Berg now.').waitFor()
+  await page.getByLabel('New e-mail address').fill(moved)
+  await page.getByRole('button', { name: 'Send both codes' }).click()
+  await page.getByText(`One code went to ${email}`).waitFor()
+  await page.getByLabel(`Code sent to ${email}`).fill(await findInMail(http, email, CODE))
+  await page.getByLabel(`Code sent to ${moved}`).fill(await findInMail(http, moved, CODE))
+  await page.getByRole('button', { name: 'Change the address' }).click()
+  await page.getByText(`Your address is ${moved} now.`).waitFor()
+
+  await page.getByRole('tab', { name: 'Security' }).click()
+  await page.getByLabel('Current password').fill(PASSWORD)
+  await page.getByLabel('New password').fill(NEW_PASSWORD)
+  await page.getByRole('button', { name: 'Change the password' }).click()
+  await page.getByText('The password is changed. All other sessions have ended.').waitFor()
+  await other.getByText('You were signed out').waitFor()
+  await enterPassword(other, moved, NEW_PASSWORD)
+  await other.getByRole('heading', { name: 'Overview' }).waitFor()
+  await page.getByRole('tab', { name: 'Sessions' }).click()
+  await page.getByRole('button', { name: 'End all others' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'End all others' }).click()
+  await page.getByText('All other sessions have ended.').waitFor()
+  await other.getByText('You were signed out').waitFor()
+
+  await page.getByRole('tab', { name: 'Profile' }).click()
+  await page.getByRole('button', { name: 'Delete the account' }).click()
+  await page.getByRole('dialog').getByLabel('Your password').fill(NEW_PASSWORD)
+  await page.getByRole('button', { name: `Delete ${moved}` }).click()
+  await page.getByText('Your account is deleted.').waitFor()
+  await page.context().close()
+  await other.context().close()
+}, 60_000)
+
 test('an API token is shown once, and ended', async () => {
   const { page } = await visit(browser)
   await signUp(page, 'Tove', 'tove@example.org')
