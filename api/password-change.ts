@@ -2,6 +2,7 @@
 import { findAccountByAddress } from '@ridethrough/db/query/account.ts'
 import { type LockedAccount, lockAccount, setPassword } from '@ridethrough/db/query/account-change.ts'
 import { endChallenges } from '@ridethrough/db/query/challenge.ts'
+import { findCompany } from '@ridethrough/db/query/company.ts'
 import {
   countWrongCodesOf,
   deleteEmailCodes,
@@ -42,7 +43,7 @@ export async function changePassword(
     const { result } = await changeAccess(context, async (tx) => {
       const account = await lockAccount(tx, actor.accountId)
       if (account?.passwordHash !== before) throw new Fault('credentials-wrong', 'The password has changed meanwhile')
-      checkNewPassword(password, account)
+      await checkForAccount(tx, account, password)
       await replacePassword(tx, account, passwordHash, actor.now)
       const ended = await endSessions(tx, account.id, new Date(actor.now), actor.credentialId)
       const session = await renewOwnSession(context, tx, actor, ['password'])
@@ -90,7 +91,7 @@ export async function completeReset(
       const account = known && (await lockAccount(tx, known.id))
       const fault = await checkResetCode(tx, account, code, actor.now)
       if (!account || fault) return fault ?? wrongResetCode()
-      checkNewPassword(password, account)
+      await checkForAccount(tx, account, password)
       const at = new Date(actor.now)
       await replacePassword(tx, account, passwordHash, actor.now)
       const credentials = [...(await endSessions(tx, account.id, at)), ...(await endTokens(tx, account.id, at))]
@@ -104,6 +105,12 @@ export async function completeReset(
     })
     await context.throttles.resetCode.forget(folded)
   })
+}
+
+/** Throws `password-common`, also for what only we know of the account. */
+async function checkForAccount(tx: Db, { email, name, companyId }: LockedAccount, password: string): Promise<void> {
+  const company = await findCompany(tx, companyId)
+  checkNewPassword(password, { email, name, company: company?.name ?? '' })
 }
 
 /** What was begun with the old one, and codes that would set another, are void. */

@@ -5,8 +5,10 @@ import {
   insertPendingAccount,
   listPendingAccounts,
   lockAddress,
+  type NewPendingAccount,
   proveAddress,
 } from '@ridethrough/db/query/account.ts'
+import { asIf } from '@ridethrough/db/query/as-if.ts'
 import { countWrongEmailCode, findEmailCode, insertEmailCode, useEmailCode } from '@ridethrough/db/query/email-code.ts'
 import { bindWaitingShares } from '@ridethrough/db/query/share.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
@@ -31,22 +33,20 @@ export async function signUp(context: ApiContext, { email, password, name }: New
   await context.throttles.addressMail.take(folded, now)
   // Hashed in either case: it is what takes the time.
   const passwordHash = await context.passwords.hash(password, networkOf(from))
+  const waiting = { email, folded, name, passwordHash, memberPrivileges: BUILT_IN_ROLES.operator }
   await context.db.transaction().execute(async (tx) => {
     await lockAddress(tx, folded)
     const known = await findAccountByAddress(tx, folded)
-    if (known) return postMail(context, tx, context.mails.registered(known))
-    const memberPrivileges = BUILT_IN_ROLES.operator
-    const pending = await insertPendingAccount(
-      tx,
-      { email, folded, name, passwordHash, memberPrivileges },
-      new Date(now),
-    )
-    if (!pending) {
-      context.log.info('too many sign-ups wait for one address: no further mail was sent')
-      return
-    }
-    await mailCode(context, tx, { id: pending.id, email, name })
+    if (!known) return beginWaiting(context, tx, waiting)
+    await asIf(tx, () => beginWaiting(context, tx, waiting))
+    await postMail(context, tx, context.mails.registered(known))
   })
+}
+
+async function beginWaiting(context: ApiContext, tx: Db, account: NewPendingAccount): Promise<void> {
+  const pending = await insertPendingAccount(tx, account, new Date(context.clock.now()))
+  if (pending) return mailCode(context, tx, { id: pending.id, email: account.email, name: account.name })
+  context.log.info('too many sign-ups wait for one address: no further mail was sent')
 }
 
 /** A new code for the newest sign-up that waits for this address, if there is one. */
@@ -58,7 +58,9 @@ export async function resendCode(context: ApiContext, email: string): Promise<vo
     const [pending] = await listPendingAccounts(tx, folded)
     if (pending) return mailCode(context, tx, pending)
     const known = await findAccountByAddress(tx, folded)
-    if (known) await postMail(context, tx, context.mails.registered(known))
+    const mail = context.mails.registered(known ?? { email, name: '' })
+    if (known) await postMail(context, tx, mail)
+    else await asIf(tx, () => postMail(context, tx, mail))
   })
   await context.throttles.addressCode.forget(folded)
 }

@@ -3,6 +3,7 @@
 import rateLimit from '@fastify/rate-limit'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { FastifyInstance } from 'fastify'
+import { networkOf } from '../refusals.ts'
 
 /** Routes that hash passwords, check codes or send mail for somebody who has not signed in. */
 export const GUESSABLE = { max: 120, timeWindow: 60_000 } as const
@@ -13,7 +14,7 @@ const EVERYTHING = { max: 1800, timeWindow: 60_000 } as const
 export async function limitRate(app: FastifyInstance): Promise<void> {
   await app.register(rateLimit, {
     ...EVERYTHING,
-    keyGenerator: (request) => request.ip,
+    keyGenerator: (request) => networkOf(request.ip),
     errorResponseBuilder: (_request, { ttl }) =>
       new Fault('too-many-tries', 'Too many requests from this address: slow down', {
         retryAfter: Math.max(1, Math.ceil(ttl / 1000)),

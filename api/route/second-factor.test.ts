@@ -254,3 +254,28 @@ describe('a company that asks for a second factor', () => {
     expect((await person.call('GET', '/live')).body.code).toBe('second-factor-required')
   })
 })
+
+test('a company may ask for a recent sign-in wherever access is changed; an API token has none [ASVS 7.5.3]', async () => {
+  const person = await join(harness)
+  const { company } = (await person.call('GET', '/account')).body
+  const expiresAt = new Date(Date.now() + 3_600_000).toISOString()
+  const { body } = await person.call('POST', '/tokens', { name: 'x', privileges: ['monitor', 'share'], expiresAt })
+  const offer = { email: 'bob@example.org', deviceIds: [crypto.randomUUID()] }
+  const askAll = async () => {
+    const codes: string[] = []
+    for (const call of [person.call, clientOf(harness.api, body.token)]) {
+      codes.push((await call('POST', '/shares', offer)).body.code)
+      codes.push((await call('DELETE', `/shares/${crypto.randomUUID()}`)).body.code)
+      codes.push((await call('DELETE', `/devices/${crypto.randomUUID()}`)).body.code)
+    }
+    return codes
+  }
+  await letRecentPass(harness, person)
+  expect(await askAll()).toEqual(Array(6).fill('not-found'))
+  await harness.database.db
+    .updateTable('company')
+    .set({ requires_step_up: true })
+    .where('id', '=', company.id)
+    .execute()
+  expect(await askAll()).toEqual(Array(6).fill('step-up-needed'))
+})

@@ -78,7 +78,7 @@ export async function eraseAccount(tx: Db, account: Pick<LockedAccount, 'id' | '
   }
   await tx.updateTable('session').set({ address: '', user_agent: '' }).where('account_id', '=', id).execute()
   await tx.updateTable('token').set({ name: '' }).where('account_id', '=', id).execute()
-  await tx.deleteFrom('mail').where('recipient', '=', account.email).where('sent_at', 'is not', null).execute()
+  await tx.deleteFrom('mail').where('recipient', '=', account.email).execute()
 }
 
 /** What this account received is over, and its address is taken out of it. The devices of those that were open. */

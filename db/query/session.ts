@@ -1,7 +1,6 @@
 // Sessions: what a browser's cookie and a program's bearer token stand for.
 import type { Db } from '../schema.ts'
 import { mintToken } from '../token.ts'
-import { findCredential } from './credential.ts'
 
 export type Session = { readonly sessionId: string; readonly accountId: string; readonly expiresAt: Date }
 
@@ -50,13 +49,6 @@ export async function insertSession(db: Db, session: NewSession): Promise<Sessio
     .returning('id')
     .executeTakeFirstOrThrow()
   return { sessionId: id, accountId: session.accountId, expiresAt: session.expiresAt, token }
-}
-
-/** The live session of a token; API tokens are none. */
-export async function findSessionByToken(db: Db, token: string, now: Date): Promise<Session | undefined> {
-  const found = await findCredential(db, token, now)
-  if (found?.kind !== 'session') return undefined
-  return { sessionId: found.credentialId, accountId: found.accountId, expiresAt: found.expiresAt }
 }
 
 /** Those that are still live, the last used first. */
