@@ -78,7 +78,12 @@ export async function eraseAccount(tx: Db, account: Pick<LockedAccount, 'id' | '
   }
   await tx.updateTable('session').set({ address: '', user_agent: '' }).where('account_id', '=', id).execute()
   await tx.updateTable('token').set({ name: '' }).where('account_id', '=', id).execute()
-  await tx.deleteFrom('mail').where('recipient', '=', account.email).execute()
+  // Those that still wait are on their way: somebody else's invitation to the address, for one.
+  await tx
+    .deleteFrom('mail')
+    .where('recipient', '=', account.email)
+    .where((eb) => eb.or([eb('sent_at', 'is not', null), eb('failed_at', 'is not', null)]))
+    .execute()
 }
 
 /** What this account received is over, and its address is taken out of it. The devices of those that were open. */
