@@ -61,6 +61,7 @@ test('verify-log says that the chain holds, and names the row in which one byte 
 
 test('the database of `start` is found while it runs, and started for the while when it does not', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'ridethrough-admin-'))
+  let stop = async () => {}
   try {
     expect(await verifyLog({ DATA_DIR: join(dataDir, 'none') })).toMatchObject({
       code: 1,
@@ -69,12 +70,14 @@ test('the database of `start` is found while it runs, and started for the while 
     await chmod(dataDir, 0o755)
     const log = pino({ level: 'silent' })
     const server = await startEmbeddedPostgres({ folder: join(dataDir, 'postgres'), log, settings: ['fsync=off'] })
+    stop = server.stop
     await createDatabase(server.url, 'ridethrough', log)
     const holds = { code: 0, said: '0 rows, the chain holds\n', complaint: '' }
     expect(await verifyLog({ DATA_DIR: dataDir })).toEqual(holds)
     await server.stop()
     expect(await verifyLog({ DATA_DIR: dataDir })).toEqual(holds)
   } finally {
-    await rm(dataDir, { recursive: true, force: true })
+    await stop()
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
   }
 })

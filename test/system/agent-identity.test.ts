@@ -301,27 +301,31 @@ test.each<[string, Point]>([
   ['the next one had been shown', { isAnnounced: true, atBroker: 'promoted' }],
   ['the next one had been shown, and the disk had failed before', { isAnnounced: false, atBroker: 'promoted' }],
   ['the broker was set back to before the announcement', { isAnnounced: true, atBroker: 'nothing' }],
-])('killed after %s, an agent gets in and ends with the next one', async (_, { isAnnounced, atBroker }) => {
-  for (const kind of ['certificate', 'token'] as const) {
-    const config = configOf({ identity: kind })
-    const first = await run(config)
-    const identity = await settled(config, kind)
-    await first.agent.stop()
-    const { agentId } = identity
-    const secret = makeSecret(kind, agentId, Date.now(), 90 * DAY_MS)
-    saveIdentity(config.stateDir, { ...identity, next: { secret, isAnnounced } })
-    const next = { kind, hash: Buffer.from(hashOfSecret(secret).hash, 'hex') }
-    if (atBroker !== 'nothing') await announceAgentSecret(database.db, agentId, next)
-    if (atBroker === 'promoted')
-      await promoteAgentSecret(database.db, { agentId, secret: next, certificateExpiresAt: null })
-    const { clock, goOn } = fastClock()
-    const { lines } = await run(config, clock)
-    await linked(lines)
-    // what the broker refused once is announced again an hour later
-    goOn(3_700_000)
-    await settled(config, kind, ({ current }) => hashOfSecret(current).hash === hashOfSecret(secret).hash)
-  }
-})
+])(
+  'killed after %s, an agent gets in and ends with the next one',
+  async (_, { isAnnounced, atBroker }) => {
+    for (const kind of ['certificate', 'token'] as const) {
+      const config = configOf({ identity: kind })
+      const first = await run(config)
+      const identity = await settled(config, kind)
+      await first.agent.stop()
+      const { agentId } = identity
+      const secret = makeSecret(kind, agentId, Date.now(), 90 * DAY_MS)
+      saveIdentity(config.stateDir, { ...identity, next: { secret, isAnnounced } })
+      const next = { kind, hash: Buffer.from(hashOfSecret(secret).hash, 'hex') }
+      if (atBroker !== 'nothing') await announceAgentSecret(database.db, agentId, next)
+      if (atBroker === 'promoted')
+        await promoteAgentSecret(database.db, { agentId, secret: next, certificateExpiresAt: null })
+      const { clock, goOn } = fastClock()
+      const { lines } = await run(config, clock)
+      await linked(lines)
+      // what the broker refused once is announced again an hour later
+      goOn(3_700_000)
+      await settled(config, kind, ({ current }) => hashOfSecret(current).hash === hashOfSecret(secret).hash)
+    }
+  },
+  120_000,
+)
 
 test('killed by SIGKILL at random moments of a renewal, the process always gets in again', async () => {
   const folder = testFolder()
