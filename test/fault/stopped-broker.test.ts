@@ -3,6 +3,7 @@ import { LEASE_MS, waitForEdges } from '@ridethrough/db/access.ts'
 import { systemClock } from '@ridethrough/db/clock.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
 import { deviceTopic } from '@ridethrough/protocol/topic.ts'
+import { sql } from 'kysely'
 import mqtt from 'mqtt'
 import { pino } from 'pino'
 import { afterAll, expect, test } from 'vitest'
@@ -63,10 +64,12 @@ test('revoked while the broker is stopped: the answer comes after its lease, and
   expect(report.edges).toMatchObject([{ kind: 'broker', outcome: 'fenced' }])
   expect(report.ms).toBeGreaterThanOrEqual(LEASE_MS)
   const count = recipient.messages.all.length
-  broker.process.kill('SIGCONT')
-
-  // The broker wakes up, serves no person, reads everything anew and goes on.
-  await Promise.all([second, publish(3), closed])
+  // It wakes up and cannot read what has changed: with the old rights in memory it must not deliver what it stores.
+  await db.transaction().execute(async (tx) => {
+    await sql`lock table access_change in access exclusive mode`.execute(tx)
+    broker.process.kill('SIGCONT')
+    await Promise.all([second, publish(3), closed])
+  })
   const owner = await eventually(() => readMqtt(mqttUrl, ann.token, ['v1/devices/+/state']))
   stops.push(owner.stop)
   await publish(4)
