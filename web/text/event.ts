@@ -11,7 +11,7 @@ export function saySubject(subject: Subject, actor: string): { readonly about: s
   const names = [...new Set(things.flatMap(namesIn))].filter((name) => name !== actor)
   const marks = Object.values(rest).filter((value) => typeof value === 'string' && !UUID.test(value))
   return {
-    about: [sayList(names), ...(marks.length > 0 ? [`(${sayList(marks.map(String))})`] : [])].join(' ').trim(),
+    about: [sayList(names), ...(marks.length > 0 ? [`(${marks.join(', ')})`] : [])].join(' ').trim(),
     why: sayCode(code),
   }
 }
