@@ -1,75 +1,40 @@
 // Where the mail of a share leads: what is offered, by whom, until when; accept or decline.
-import { Button, Group, Paper, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Button, Group, Paper, Stack, Text, TextInput } from '@mantine/core'
 import { type ShareChangeAnswer, ShareCode, type ShareView } from '@ridethrough/protocol/http/share.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useParams } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { accountQuery } from '../data/account.ts'
 import { hasCode, sayFault } from '../data/fault.ts'
-import { readFragment } from '../data/fragment.ts'
 import { useNow } from '../data/now.ts'
-import { forgetInvitation, pendingInvitation, rememberInvitation } from '../data/pending.ts'
+import { forgetInvitation } from '../data/pending.ts'
 import { acceptShare, declineShare, shareQuery } from '../data/share.ts'
 import { Facts } from '../part/facts.tsx'
 import { useForm } from '../part/form.ts'
+import { SignInFirst, useInvitationCode } from '../part/invited.tsx'
 import { LinkButton } from '../part/link.tsx'
 import { useAnnounce } from '../part/notice.tsx'
-import { Page, useTitle } from '../part/page.tsx'
+import { Page } from '../part/page.tsx'
 import { ConfirmShareChange, PrivilegeTexts, ShareStanding } from '../part/share-parts.tsx'
 import { Shell } from '../part/shell.tsx'
 import { paths } from '../paths.ts'
 import { sayList, sayTime } from '../text/format.ts'
 import { sayPeriod } from '../text/sentence.ts'
 import { Alert } from '../ui/alert.tsx'
-import { OpenFrame } from '../ui/frame.tsx'
 import { Loading } from './nothing.tsx'
 
 export function InvitationPage() {
+  const { t } = useTranslation()
   const { id } = useParams({ from: paths.invitation })
   const account = useQuery(accountQuery).data
-  const code = useCode(id)
+  const code = useInvitationCode(id, 'devices')
   if (account === undefined) return <Loading />
-  if (account === null) return <SignInFirst />
+  if (account === null) return <SignInFirst title={t('invitation.title')}>{t('invitation.signInFirst')}</SignInFirst>
   return (
     <Shell>
       <Offer id={id} code={code} email={account.email} />
     </Shell>
-  )
-}
-
-/** The code from the link, or from an earlier visit to it. The address bar does not keep it. */
-function useCode(id: string): string {
-  const [code] = useState(() => {
-    const given = readFragment(window.location.hash).get('code')
-    if (given) rememberInvitation({ id, code: given.slice(0, 64), to: 'devices' }, Date.now())
-    const pending = pendingInvitation(Date.now())
-    return given ?? (pending?.id === id ? pending.code : '')
-  })
-  useEffect(() => {
-    if (window.location.hash !== '') window.history.replaceState(window.history.state, '', window.location.pathname)
-  }, [])
-  return code
-}
-
-function SignInFirst() {
-  const { t } = useTranslation()
-  useTitle(t('invitation.title'))
-  return (
-    <OpenFrame name={t('app.name')}>
-      <Paper withBorder p="lg" bg="var(--surface)">
-        <Stack>
-          <Title order={1}>{t('invitation.title')}</Title>
-          <Text>{t('invitation.signInFirst')}</Text>
-          <LinkButton to={paths.signIn} search={{ next: window.location.pathname }}>
-            {t('signIn.submit')}
-          </LinkButton>
-          <LinkButton to={paths.signUp} variant="default">
-            {t('signUp.submit')}
-          </LinkButton>
-        </Stack>
-      </Paper>
-    </OpenFrame>
   )
 }
 

@@ -1,5 +1,5 @@
 // Where the mail of an invitation into a company leads: who invites, as what, and what stands in the way.
-import { Button, Group, Paper, Stack, Text, Title } from '@mantine/core'
+import { Button, Group, Paper, Stack, Text } from '@mantine/core'
 import type { AccountView } from '@ridethrough/protocol/http/account.ts'
 import { InvitationProof, type ReceivedInvitationView } from '@ridethrough/protocol/http/company.ts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -11,69 +11,37 @@ import { accountQuery } from '../data/account.ts'
 import { COMPANY_KEYS } from '../data/company.ts'
 import { sayFault } from '../data/fault.ts'
 import { useNow } from '../data/now.ts'
-import { forgetInvitation, pendingInvitation, rememberInvitation } from '../data/pending.ts'
+import { forgetInvitation } from '../data/pending.ts'
 import { acceptTeamInvitation, declineTeamInvitation, teamInvitationsQuery } from '../data/team-invitation.ts'
 import { CodeField } from '../part/code-field.tsx'
 import { ConfirmChange } from '../part/confirm-change.tsx'
 import { Facts } from '../part/facts.tsx'
 import { useForm } from '../part/form.ts'
-import { useFragment } from '../part/fragment.ts'
+import { SignInFirst, useInvitationCode } from '../part/invited.tsx'
 import { LinkButton } from '../part/link.tsx'
 import { useAnnounce } from '../part/notice.tsx'
-import { Page, useTitle } from '../part/page.tsx'
+import { Page } from '../part/page.tsx'
 import { Shell } from '../part/shell.tsx'
 import { paths } from '../paths.ts'
 import { sayTime } from '../text/format.ts'
 import { sayReport } from '../text/sentence.ts'
 import { Alert } from '../ui/alert.tsx'
-import { OpenFrame } from '../ui/frame.tsx'
 import { Loading } from './nothing.tsx'
 
 type Invitation = z.infer<typeof ReceivedInvitationView>
 
 export function TeamInvitationPage() {
+  const { t } = useTranslation()
   const { id } = useParams({ from: paths.teamInvitation })
   const account = useQuery(accountQuery).data
-  const code = useCode(id)
+  const code = useInvitationCode(id, 'company')
   if (account === undefined) return <Loading />
-  if (account === null) return <SignInFirst />
+  if (account === null)
+    return <SignInFirst title={t('teamInvitation.title')}>{t('teamInvitation.signInFirst')}</SignInFirst>
   return (
     <Shell>
       <Offer id={id} code={code} account={account} />
     </Shell>
-  )
-}
-
-/** The code from the link, or from an earlier visit to it. */
-function useCode(id: string): string {
-  const given = useFragment()
-  const [code] = useState(() => {
-    const fromLink = given.get('code')?.slice(0, 64)
-    if (fromLink) rememberInvitation({ id, code: fromLink, to: 'company' }, Date.now())
-    const pending = pendingInvitation(Date.now())
-    return fromLink ?? (pending?.id === id ? pending.code : '')
-  })
-  return code
-}
-
-function SignInFirst() {
-  const { t } = useTranslation()
-  useTitle(t('teamInvitation.title'))
-  return (
-    <OpenFrame name={t('app.name')}>
-      <Paper withBorder p="lg" bg="var(--surface)">
-        <Stack>
-          <Title order={1}>{t('teamInvitation.title')}</Title>
-          <Text>{t('teamInvitation.signInFirst')}</Text>
-          <LinkButton to={paths.signIn} search={{ next: window.location.pathname }}>
-            {t('signIn.submit')}
-          </LinkButton>
-          <LinkButton to={paths.signUp} variant="default">
-            {t('signUp.submit')}
-          </LinkButton>
-        </Stack>
-      </Paper>
-    </OpenFrame>
   )
 }
 
