@@ -152,6 +152,35 @@ test('what ends by time is closed by a timer, without any message', async () => 
   expect(principal && mayOn(principal.rights, 'monitor', brief, now())).toBeUndefined()
 })
 
+test('what ran out while its timer was being replaced is closed all the same', async () => {
+  const { db, ann, bob, agent } = await sharedWorld()
+  const brief = await makeDevice(db, ann, agent, 'Brief')
+  const endsAt = Date.now() + 3_600_000
+  await makeShare(db, ann, bob, [brief], { endsAt: new Date(endsAt) })
+  const cid = await makePerson(db, 'Cid')
+  await db
+    .updateTable('session')
+    .set({ expires_at: new Date(endsAt + 7_200_000) })
+    .where('id', 'in', [bob.sessionId, cid.sessionId])
+    .execute()
+  let step = 0
+  const closed = Promise.withResolvers<void>()
+  const edge = await startEdge(
+    {
+      changed: (principals) => {
+        if (step > 0 && principals.some((one) => one.id === bob.accountId)) closed.resolve()
+        return NOTHING_CUT
+      },
+    },
+    { now: () => Date.now() + step, monotonic: systemClock.monotonic },
+  )
+  await edge.open('person', bob.accountId, bob.sessionId)
+  // The end is passed at one stroke, and the next thing that happens is that somebody else comes in.
+  step = 3_600_001
+  await edge.open('person', cid.accountId, cid.sessionId)
+  await closed.promise
+})
+
 test('an agent loses a device that is no longer registered', async () => {
   const { db, agent, rack } = await sharedWorld()
   const edge = await startEdge()

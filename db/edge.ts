@@ -55,9 +55,12 @@ export class Edge {
   #clockTimer: NodeJS.Timeout | undefined
   #leaseTimer: NodeJS.Timeout | undefined
   #offs: (() => void)[] = []
+  /** Beginnings and ends of periods up to here have been acted on. */
+  #seenUntil: number
 
   private constructor(options: EdgeOptions) {
     this.#options = options
+    this.#seenUntil = options.clock.now()
   }
 
   /** Resolves when the edge holds its first lease. */
@@ -247,10 +250,9 @@ export class Edge {
       this.#options.hooks.regained()
     }
     clearTimeout(this.#leaseTimer)
+    // A timer may fire a moment early: then the lease still lasts, and is looked at again.
     this.#leaseTimer = setTimeout(
-      () => {
-        if (!this.isServing()) this.#endLease()
-      },
+      () => (this.isServing() ? this.#watchLease() : this.#endLease()),
       this.#leaseEnd.monotonic - this.#options.clock.monotonic() + 1,
     )
   }
@@ -264,31 +266,36 @@ export class Edge {
 
   /** Periods begin and end without a message: a timer closes what has run out. Each delivery checks the clock anyway. */
   #armClock(): void {
-    const { clock, hooks, log } = this.#options
+    const { clock } = this.#options
     clearTimeout(this.#clockTimer)
     if (this.#isStopped) return
     const now = clock.now()
+    // Not from now on: an instant may have passed whose timer had not fired yet when this one replaced it.
+    this.#seenUntil = Math.min(this.#seenUntil, now)
     let next: number | null = null
     for (const principal of this.#principals.values()) {
-      const at = principal.nextChangeAfter(now)
+      const at = principal.nextChangeAfter(this.#seenUntil)
       if (at !== null && (next === null || at < next)) next = at
     }
     if (next === null) return
-    this.#clockTimer = setTimeout(
-      async () => {
-        const due = [...this.#principals.values()].filter(
-          (one) => (one.nextChangeAfter(now) ?? Number.POSITIVE_INFINITY) <= clock.now(),
-        )
-        for (const one of due) if (one.expiresAt !== null && one.expiresAt <= clock.now()) one.isEnded = true
-        try {
-          if (due.length > 0) await hooks.changed(due)
-        } catch (error) {
-          log.error({ err: error }, 'what has run out could not be closed')
-        }
-        this.#armClock()
-      },
-      Math.min(next - now, LONGEST_TIMER_MS),
-    )
+    this.#clockTimer = setTimeout(() => this.#closeRunOut(), Math.min(Math.max(next - now, 0), LONGEST_TIMER_MS))
+  }
+
+  async #closeRunOut(): Promise<void> {
+    const { clock, hooks, log } = this.#options
+    const [since, now] = [this.#seenUntil, clock.now()]
+    this.#seenUntil = now
+    const due = [...this.#principals.values()].filter((one) => {
+      const at = one.nextChangeAfter(since)
+      return at !== null && at <= now
+    })
+    for (const one of due) if (one.expiresAt !== null && one.expiresAt <= now) one.isEnded = true
+    try {
+      if (due.length > 0) await hooks.changed(due)
+    } catch (error) {
+      log.error({ err: error }, 'what has run out could not be closed')
+    }
+    this.#armClock()
   }
 }
 

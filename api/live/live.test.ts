@@ -124,7 +124,7 @@ test('a snapshot, then each change; after the answer to a revoke nothing more, a
 test('a share that runs out ends by the clock, without a message from anybody [ASVS 8.2.4]', async () => {
   const { db } = harness.database
   const lamp = await makeDevice(db, ann, agent, 'Lamp')
-  await makeShare(db, ann, bob, [lamp], { endsAt: new Date(Date.now() + 700) })
+  await makeShare(db, ann, bob, [lamp], { endsAt: new Date(Date.now() + 3000) })
   const viewer = await watch(bob, [lamp])
   await viewer.next((event) => event.type === 'gone' && event.deviceId === lamp)
 })
