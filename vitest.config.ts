@@ -18,8 +18,9 @@ export default defineConfig({
     // Two cores, and every file brings real servers: more workers only take time from one another.
     maxWorkers: 2,
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Patience, not a bound: machines are shared, and what hangs is found all the same.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,
