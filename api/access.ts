@@ -4,7 +4,7 @@ import { loadFactsOfAccounts } from '@ridethrough/db/query/facts.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { EdgeReport } from '@ridethrough/protocol/http/share.ts'
-import { decide, grantsOn, privilegesAt, type Subject } from '@ridethrough/protocol/policy.ts'
+import { type AccountSubject, decide, grantsOn, privilegesAt } from '@ridethrough/protocol/policy.ts'
 import { NO_PRIVILEGES, PRIVILEGE_TEXT, type Privilege } from '@ridethrough/protocol/privilege.ts'
 import type { ApiContext } from './context.ts'
 
@@ -30,7 +30,7 @@ export async function changeAccess<T>(
 /** Why this asker may not do that. To somebody who sees nothing of the device, it is not there. */
 export async function refusal(
   db: Db,
-  asker: Subject,
+  asker: AccountSubject,
   privilege: Privilege,
   deviceId: string,
   now: number,

@@ -4,7 +4,7 @@ import { appendEvent, type NewEvent } from '@ridethrough/db/query/event.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { FAULTS, Fault, type FaultCode } from '@ridethrough/protocol/fault.ts'
 import type { EventKind } from '@ridethrough/protocol/http/event.ts'
-import type { Subject } from '@ridethrough/protocol/policy.ts'
+import type { AccountSubject } from '@ridethrough/protocol/policy.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ApiContext } from './context.ts'
 import { viewerOf } from './plugin/auth.ts'
@@ -40,7 +40,7 @@ export type Act = {
 export type Refusal = Act & { readonly code: FaultCode }
 
 /** Somebody who is signed in. */
-export type SignedIn = Actor & Subject & { readonly credentialId: string }
+export type SignedIn = Actor & AccountSubject & { readonly credentialId: string }
 
 /** What the installation does itself, by no request: a command of the operator, a job. */
 export function systemActor(now: number): Actor {

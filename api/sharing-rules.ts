@@ -2,7 +2,7 @@
 import type { FactSheet } from '@ridethrough/db/query/facts.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { NewShare } from '@ridethrough/protocol/http/share.ts'
-import { type DeviceFact, decide, grantsOn, privilegesAt, type Subject } from '@ridethrough/protocol/policy.ts'
+import { type AccountSubject, type DeviceFact, decide, grantsOn, privilegesAt } from '@ridethrough/protocol/policy.ts'
 import {
   BUILT_IN_ROLES,
   bitOf,
@@ -22,7 +22,7 @@ type Offer = Pick<NewShare, 'role' | 'privileges'>
  */
 export function offerable(
   sheet: FactSheet,
-  sharer: Subject,
+  sharer: AccountSubject,
   deviceIds: readonly string[],
   offer: Offer,
   now: number,
@@ -47,7 +47,7 @@ export function offerable(
 /** Whoever may share the devices of a share has a say in it. Ending a share is nothing that a plan sells. */
 export function isManager(
   sheet: FactSheet,
-  asker: Subject,
+  asker: AccountSubject,
   share: { readonly everDeviceIds: readonly string[]; readonly sharedBy: { readonly id: string } },
   now: number,
 ): boolean {
@@ -56,7 +56,7 @@ export function isManager(
   return sheet.devices.some((device) => decide(asker, 'share', onTopPlan(device), sheet.facts, now).allow)
 }
 
-function shareableDevice(sheet: FactSheet, sharer: Subject, id: string, now: number): DeviceFact {
+function shareableDevice(sheet: FactSheet, sharer: AccountSubject, id: string, now: number): DeviceFact {
   const device = sheet.devices.find((one) => one.id === id)
   if (!device) throw noDevice()
   const decision = decide(sharer, 'share', device, sheet.facts, now)
@@ -67,7 +67,7 @@ function shareableDevice(sheet: FactSheet, sharer: Subject, id: string, now: num
   throw noDevice()
 }
 
-function heldIgnoringPlan(sheet: FactSheet, sharer: Subject, device: DeviceFact, now: number): PrivilegeMask {
+function heldIgnoringPlan(sheet: FactSheet, sharer: AccountSubject, device: DeviceFact, now: number): PrivilegeMask {
   return privilegesAt(grantsOn(sharer, onTopPlan(device), sheet.facts), now)
 }
 

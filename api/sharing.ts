@@ -17,7 +17,7 @@ import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { foldAddress } from '@ridethrough/protocol/http/common.ts'
 import type { EdgeReport, NewShare } from '@ridethrough/protocol/http/share.ts'
-import { FULL_SCOPE, type Subject } from '@ridethrough/protocol/policy.ts'
+import { type AccountSubject, FULL_SCOPE } from '@ridethrough/protocol/policy.ts'
 import { changeAccess } from './access.ts'
 import { CODE_TRIES, hashCode, INVITATION_CODE, mintCode } from './code.ts'
 import type { ApiContext } from './context.ts'
@@ -148,7 +148,7 @@ export function removeDeviceFromShare(
 }
 
 /** The share, for those on either side of it; for others it is not there. */
-export async function getShare(context: ApiContext, asker: Subject, id: string): Promise<Share> {
+export async function getShare(context: ApiContext, asker: AccountSubject, id: string): Promise<Share> {
   const share = await findShare(context.db, id)
   if (!share || !(await sideOf(context.db, share, asker, context.clock.now()))) throw noShare()
   return share
@@ -218,14 +218,19 @@ function invite(context: ApiContext, tx: Db, share: Share, code: string, codeExp
   return postMail(context, tx, mail)
 }
 
-async function sideOf(db: Db, share: Share, asker: Subject, now: number): Promise<'owner' | 'recipient' | undefined> {
+async function sideOf(
+  db: Db,
+  share: Share,
+  asker: AccountSubject,
+  now: number,
+): Promise<'owner' | 'recipient' | undefined> {
   if (await mayManage(db, share, asker, now)) return 'owner'
   // What somebody was given is theirs to leave, not an API token's.
   if (asker.scope !== FULL_SCOPE) return undefined
   return (await isRecipient(db, share, asker.accountId)) ? 'recipient' : undefined
 }
 
-async function mayManage(db: Db, share: Share, asker: Subject, now: number): Promise<boolean> {
+async function mayManage(db: Db, share: Share, asker: AccountSubject, now: number): Promise<boolean> {
   return isManager(await loadFactsOfDevices(db, share.everDeviceIds), asker, share, now)
 }
 

@@ -35,9 +35,11 @@ export function deviceView(
     serial: device.serial,
     plan: device.plan,
     timeZone: device.timeZone,
-    via: shareId === undefined ? via : 'share',
+    via: kindOf(via),
+    company: shareId === undefined ? { id: device.companyId, name: device.companyName } : null,
     sharedBy: (shareId === undefined ? undefined : sharers.get(shareId)) ?? null,
     until: endOf(grants.find((grant) => grant.via === via)),
+    windows: [...(grants.find((grant) => grant.via === via)?.windows ?? [])],
     privileges: privilegesOf(privilegesAt(grants, now)),
     state: stateView(device.id, device.status, now),
   }
@@ -59,14 +61,32 @@ export function shareIdOf(via: Via): string | undefined {
   return via.startsWith('share:') ? via.slice('share:'.length) : undefined
 }
 
-export function shareView(share: Share, now: number): ShareView {
+function kindOf(via: Via): DeviceView['via'] {
+  const [kind] = via.split(':')
+  return kind === 'owner' || kind === 'member' || kind === 'share' || kind === 'guest' ? kind : 'share'
+}
+
+/** As the account sees it: the recipient, or one of those who manage it. */
+export function shareView(share: Share, accountId: string, now: number): ShareView {
+  const side = share.accountId === accountId ? 'recipient' : 'owner'
   return {
     id: share.id,
     state: stateAt(share, now),
+    suspended: share.suspendedAt !== null,
     email: share.email,
+    recipient: share.state === 'pending' || share.recipientName === null ? null : { name: share.recipientName },
     sharedBy: { name: share.sharedBy.name, email: share.sharedBy.email },
-    devices: share.devices.map(({ id, name, model }) => ({ id, name, model })),
+    devices: share.devices.map(({ id, name, model, timeZone }) => ({ id, name, model, timeZone })),
+    removedDevices:
+      side === 'recipient'
+        ? share.removedDevices.filter(({ by }) => by === 'recipient').map(({ id, name }) => ({ id, name }))
+        : [],
     privileges: privilegesOf(share.privileges),
+    role: share.role,
+    windows: [...share.windows],
+    acceptedAt: share.acceptedAt?.toISOString() ?? null,
+    endedAt: share.endedAt?.toISOString() ?? null,
+    side,
     from: share.startsAt?.toISOString() ?? null,
     until: share.endsAt?.toISOString() ?? null,
     createdAt: share.createdAt.toISOString(),

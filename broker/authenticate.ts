@@ -103,7 +103,8 @@ export class Authenticator {
     if (!edge.isServing()) return { outcome: 'not-serving' }
     const now = new Date(clock.now())
     const found = await findCredential(db, token, now)
-    if (!found) return { outcome: 'credentials-wrong' }
+    // A link is opened in a browser, and shows what it shows there only.
+    if (!found || found.kind === 'link') return { outcome: 'credentials-wrong' }
     await touchCredential(db, found, now)
     return this.#open(await edge.open('person', found.accountId, found.credentialId))
   }

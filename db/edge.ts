@@ -1,7 +1,7 @@
 // An edge: a process that serves people under rights held in memory. It applies changes of access in their order, confirms
 // them, and may serve only while its lease lasts (docs/adr/0001-edges.md has the protocol and its argument).
 import { randomUUID } from 'node:crypto'
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Logger } from 'pino'
 import { LEASE_MS } from './access.ts'
 import type { Clock } from './clock.ts'
@@ -33,7 +33,10 @@ export type EdgeOptions = {
   readonly log: Logger
 }
 
-type Change = Pick<AccessChangeTable, 'version' | 'accounts' | 'devices' | 'agents' | 'credentials' | 'what'>
+type Change = Pick<
+  Selectable<AccessChangeTable>,
+  'version' | 'accounts' | 'devices' | 'agents' | 'credentials' | 'links' | 'what'
+>
 
 const RENEW_MS = LEASE_MS / 4
 /** The longest wait of setTimeout; a later instant is looked at again then. */
@@ -195,7 +198,7 @@ export class Edge {
   #changesSince(version: number): Promise<Change[]> {
     return this.#options.db
       .selectFrom('access_change')
-      .select(['version', 'accounts', 'devices', 'agents', 'credentials', 'what'])
+      .select(['version', 'accounts', 'devices', 'agents', 'credentials', 'links', 'what'])
       .where('version', '>', version)
       .orderBy('version')
       .execute()
@@ -307,7 +310,7 @@ function concerns(change: Change, principal: Principal): boolean {
   if (principal.kind === 'agent')
     return change.agents.includes(principal.id) || change.devices.some((id) => principal.devices.has(id))
   return (
-    change.accounts.includes(principal.id) ||
+    (principal.kind === 'link' ? change.links : change.accounts).includes(principal.id) ||
     change.credentials.includes(principal.credentialId) ||
     change.devices.some((id) => principal.rights.byDevice.has(id))
   )

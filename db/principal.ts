@@ -2,17 +2,18 @@
 
 import { compileRights, NO_RIGHTS, nextChangeOf, type Rights } from '@ridethrough/protocol/rights.ts'
 import { sql } from 'kysely'
-import { liveCredentials } from './query/credential.ts'
-import { loadFactsOfAccounts } from './query/facts.ts'
+import { liveCredentials, subjectOf } from './query/credential.ts'
+import { loadFactsOf } from './query/facts.ts'
 import type { Db } from './schema.ts'
 
-export type PrincipalKind = 'person' | 'agent'
+/** `link`: whoever has opened one; like a person, but without a name. */
+export type PrincipalKind = 'person' | 'agent' | 'link'
 
 export class Principal {
   readonly kind: PrincipalKind
-  /** Account or agent id. */
+  /** Account, agent or link id. */
   readonly id: string
-  /** Session or API token of a person; the agent's id again for an agent. */
+  /** Session, API token or share credential of a person, session of a link; the agent's id again for an agent. */
   readonly credentialId: string
   /** Version of access that the next two belong to; -1 until loaded. */
   version = -1
@@ -44,13 +45,14 @@ export class Principal {
 
 /** Reads the rights of all of them anew and puts them in place at once, in one turn of the event loop. */
 export async function reload(db: Db, principals: readonly Principal[], now: number): Promise<void> {
-  const persons = principals.filter((one) => one.kind === 'person')
+  const viewers = principals.filter((one) => one.kind !== 'agent')
   const agents = principals.filter((one) => one.kind === 'agent')
+  const idsOf = (kind: PrincipalKind) => [...new Set(viewers.filter((one) => one.kind === kind).map((one) => one.id))]
   // The credentials are read after the facts, so they are never the older of the two.
-  const sheet = await loadFactsOfAccounts(db, [...new Set(persons.map((one) => one.id))])
+  const sheet = await loadFactsOf(db, { accounts: idsOf('person'), links: idsOf('link') })
   const credentials = await liveCredentials(
     db,
-    persons.map((one) => one.credentialId),
+    viewers.map((one) => one.credentialId),
     new Date(now),
   )
   const ofAgents = await registeredDevices(
@@ -58,14 +60,14 @@ export async function reload(db: Db, principals: readonly Principal[], now: numb
     agents.map((one) => one.id),
   )
   // Two reads may be under way for one principal: the older never replaces the newer.
-  for (const person of persons.filter((one) => one.version <= sheet.version)) {
-    const credential = credentials.get(person.credentialId)
-    person.isEnded = credential === undefined
-    person.expiresAt = credential?.expiresAt.getTime() ?? null
-    person.rights = credential
-      ? compileRights({ accountId: person.id, scope: credential.scope }, sheet.devices, sheet.facts, sheet.version)
+  for (const viewer of viewers.filter((one) => one.version <= sheet.version)) {
+    const credential = credentials.get(viewer.credentialId)
+    viewer.isEnded = credential === undefined
+    viewer.expiresAt = credential?.expiresAt?.getTime() ?? null
+    viewer.rights = credential
+      ? compileRights(subjectOf(credential), sheet.devices, sheet.facts, sheet.version)
       : NO_RIGHTS
-    person.version = sheet.version
+    viewer.version = sheet.version
   }
   for (const agent of agents.filter((one) => one.version <= sheet.version)) {
     const devices = ofAgents.get(agent.id)

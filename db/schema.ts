@@ -2,7 +2,8 @@
 
 import type { Sample } from '@ridethrough/protocol/message/telemetry.ts'
 import type { Plan } from '@ridethrough/protocol/plan.ts'
-import type { ShareState } from '@ridethrough/protocol/policy.ts'
+import type { GuestMode, GuestState, ShareState } from '@ridethrough/protocol/policy.ts'
+import type { WeeklyWindow } from '@ridethrough/protocol/window.ts'
 import type { ColumnType, Generated, Kysely } from 'kysely'
 
 export type Db = Kysely<Schema>
@@ -12,6 +13,8 @@ type Variables = Extract<Sample, { kind: 'values' }>['variables']
 /** bigint columns arrive as text from pg; the pool parses int8 to number (sequences stay far below 2^53). */
 type Json<T> = ColumnType<T, string, string>
 type Created = ColumnType<Date, Date | undefined, never>
+/** Empty: at all times. Text on the way in. */
+type Windows = ColumnType<WeeklyWindow[], string | undefined, string>
 
 export type Schema = {
   company: CompanyTable
@@ -41,6 +44,18 @@ export type Schema = {
   event_head: EventHeadTable
   event: EventTable
   setup: SetupTable
+  role: RoleTable
+  share_credential: ShareCredentialTable
+  link: LinkTable
+  link_device: LinkDeviceTable
+  link_session: LinkSessionTable
+  device_group: DeviceGroupTable
+  device_group_member: DeviceGroupMemberTable
+  guest_entry: GuestEntryTable
+  guest_group: GuestGroupTable
+  guest_device: GuestDeviceTable
+  notice: NoticeTable
+  grant_use: GrantUseTable
 }
 
 export type CompanyTable = {
@@ -71,6 +86,8 @@ export type AccountTable = {
   deleted_at: Generated<Date | null>
   deactivated_at: Generated<Date | null>
   password_changed_at: Generated<Date | null>
+  /** Shares from people whose shares were accepted before are accepted by themselves. */
+  accepts_known: Generated<boolean>
   /** Since when it is in this company. */
   joined_at: ColumnType<Date, Date | undefined, Date>
   created_at: Created
@@ -186,15 +203,21 @@ export type ShareTable = {
   /** The recipient; null until the address has an account (R11). */
   account_id: string | null
   state: ShareState
+  /** Where `role_id` is set, the role's privileges count and not these. */
   privileges: number
+  role_id: Generated<string | null>
   starts_at: Date | null
   ends_at: Date | null
+  windows: Windows
+  suspended_at: Generated<Date | null>
   code_hash: Buffer | null
   code_tries: Generated<number>
   code_expires_at: Date | null
   created_at: Created
   accepted_at: Date | null
   ended_at: Date | null
+  /** Both sides were told that it ends within a day. */
+  ending_noticed_at: Generated<Date | null>
 }
 
 /** `removed_by`: the owner unticked it or the recipient took it out of their view (R16, R17). */
@@ -227,6 +250,7 @@ export type AccessChangeTable = {
   agents: string[]
   /** Sessions, tokens and share credentials that have ended. */
   credentials: string[]
+  links: ColumnType<string[], string[] | undefined, never>
   what: string
   at: Created
 }
@@ -354,4 +378,130 @@ export type SetupTable = {
   operator_code_tries: Generated<number>
   operator_code_expires_at: Date | null
   operator_id: string | null
+}
+
+export type RoleTable = {
+  id: Generated<string>
+  company_id: string
+  name: string
+  privileges: number
+  created_at: Created
+}
+
+/** A token that is worth one share and nothing else (R24). */
+export type ShareCredentialTable = {
+  id: Generated<string>
+  share_id: string
+  /** The recipient, who minted it. */
+  account_id: string
+  name: string
+  /** SHA-256 of the `rt_…` token. */
+  token_hash: Buffer
+  privileges: number
+  created_at: Created
+  /** Null: as long as the share. */
+  expires_at: Date | null
+  last_used_at: Generated<Date | null>
+  ended_at: Generated<Date | null>
+}
+
+export type LinkTable = {
+  id: Generated<string>
+  company_id: string
+  created_by: string
+  /** For those who made it: whoever opens the link does not see it. */
+  name: string
+  token_hash: Buffer
+  /** AES-256-GCM under SECRET_KEY. */
+  token_sealed: Buffer
+  privileges: number
+  /** NUT names; null: all. */
+  variables: string[] | null
+  starts_at: Date | null
+  ends_at: Date | null
+  windows: Windows
+  /** How often it may be opened; null: any number of times. */
+  max_uses: number | null
+  uses: Generated<number>
+  /** PHC string, argon2id. */
+  pin_hash: string | null
+  suspended_at: Generated<Date | null>
+  ended_at: Generated<Date | null>
+  ending_noticed_at: Generated<Date | null>
+  created_at: Created
+  last_used_at: Generated<Date | null>
+}
+
+export type LinkDeviceTable = { link_id: string; device_id: string }
+
+/** What a browser holds that has opened a link. */
+export type LinkSessionTable = {
+  id: Generated<string>
+  link_id: string
+  token_hash: Buffer
+  created_at: Created
+  last_used_at: ColumnType<Date, Date | undefined, Date>
+  expires_at: Date
+  ended_at: Generated<Date | null>
+  address: string
+  user_agent: string
+}
+
+export type DeviceGroupTable = { id: Generated<string>; company_id: string; name: string; created_at: Created }
+export type DeviceGroupMemberTable = { group_id: string; device_id: string; company_id: string }
+
+/** Somebody from outside in a company (R30-R35). */
+export type GuestEntryTable = {
+  id: Generated<string>
+  company_id: string
+  invited_by: string
+  email: string
+  email_folded: string
+  account_id: string | null
+  state: GuestState
+  active: Generated<boolean>
+  mode: GuestMode
+  role_id: string | null
+  /** Where `role_id` is set, the role's privileges count and not these. Not looked at in the mode `groups`. */
+  privileges: number
+  starts_at: Date | null
+  ends_at: Date | null
+  windows: Windows
+  code_hash: Buffer | null
+  code_tries: Generated<number>
+  code_expires_at: Date | null
+  created_at: Created
+  sent_at: ColumnType<Date, Date | undefined, Date>
+  answered_at: Generated<Date | null>
+  ended_at: Generated<Date | null>
+  ending_noticed_at: Generated<Date | null>
+}
+
+export type GuestGroupTable = {
+  entry_id: string
+  group_id: string
+  company_id: string
+  role_id: string | null
+  privileges: number
+}
+
+export type GuestDeviceTable = { entry_id: string; device_id: string; company_id: string }
+
+export type NoticeTable = {
+  id: Generated<string>
+  account_id: string
+  kind: string
+  subject: Json<Readonly<Record<string, unknown>>>
+  created_at: Created
+  read_at: Generated<Date | null>
+}
+
+/** How often a share, a guest entry or a link was made use of on a device, and when last. */
+export type GrantUseTable = {
+  grant_id: string
+  device_id: string
+  kind: 'share' | 'guest' | 'link'
+  uses: number
+  first_at: Date
+  last_at: Date
 }

@@ -62,6 +62,9 @@ export type ShareRole = (typeof SHARE_ROLES)[number]
 /** R19, R20: registering and deleting stay with the owner, and so does sharing on. */
 export const SHAREABLE: PrivilegeMask = ALL_PRIVILEGES & ~maskOf(['register', 'share'])
 
+/** What a link may carry: whoever opens it has no name, so nothing that is done in somebody's name (R22). */
+export const LINKABLE: PrivilegeMask = maskOf(['monitor', 'history', 'diagnose', 'reboot', 'shed'])
+
 /** What the console and the mails say of each privilege: "may …". */
 export const PRIVILEGE_TEXT: Readonly<Record<Privilege, string>> = {
   monitor: 'see live values and status',

@@ -1,6 +1,15 @@
 // The compiled rights of one principal, as an edge holds them: answered in O(1) by device id.
 import { nextChange } from './period.ts'
-import { type DeviceFact, type Facts, type Grant, grantsOn, type Subject, type Via, viaOf } from './policy.ts'
+import {
+  type DeviceFact,
+  type Facts,
+  type Grant,
+  grantsOn,
+  type Subject,
+  type Via,
+  variablesAt,
+  viaOf,
+} from './policy.ts'
 import type { Privilege } from './privilege.ts'
 
 /** `version` is the `access_change` version of the snapshot that the facts were read in. */
@@ -30,15 +39,23 @@ export function devicesWith(rights: Rights, privilege: Privilege, now: number): 
   return ids
 }
 
+/** The variables that may be seen for this privilege now; `null`: all of them. */
+export function variablesOn(
+  rights: Rights,
+  privilege: Privilege,
+  deviceId: string,
+  now: number,
+): ReadonlySet<string> | null {
+  return variablesAt(rights.byDevice.get(deviceId) ?? [], privilege, now)
+}
+
 /** When the clock alone next changes what these rights allow, so that a timer can close what has run out; `null`: never. */
 export function nextChangeOf(rights: Rights, now: number): number | null {
   let next: number | null = null
   for (const grants of rights.byDevice.values()) {
     for (const grant of grants) {
-      for (const period of grant.periods) {
-        const at = nextChange(period, now)
-        if (at !== null && (next === null || at < next)) next = at
-      }
+      const instants = [...grant.periods.map((period) => nextChange(period, now)), grant.schedule?.nextChange(now)]
+      for (const at of instants) if (typeof at === 'number' && (next === null || at < next)) next = at
     }
   }
   return next

@@ -38,7 +38,14 @@ test('each frame asks for the right of its own moment, though nobody has noticed
 
   const principal = new Principal('person', ann.accountId, ann.sessionId)
   const grant = (until: number | null) => [
-    { via: 'owner' as const, privileges: maskOf(['monitor']), periods: [{ from: null, until }] },
+    {
+      via: 'owner' as const,
+      privileges: maskOf(['monitor']),
+      periods: [{ from: null, until }],
+      schedule: undefined,
+      windows: [],
+      variables: null,
+    },
   ]
   principal.rights = {
     version: 1,

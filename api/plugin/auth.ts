@@ -1,20 +1,26 @@
 // Who asks: the session behind a cookie or a bearer token, and whether the request came from our own pages.
 import cookie from '@fastify/cookie'
 import type { Principal } from '@ridethrough/db/edge.ts'
-import { type Credential, findCredential, touchCredential } from '@ridethrough/db/query/credential.ts'
+import {
+  type AccountCredential,
+  findCredential,
+  type LinkCredential,
+  touchCredential,
+} from '@ridethrough/db/query/credential.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ApiContext } from '../context.ts'
 
 /**
  * `nobody`: open to all. `session`: somebody signed in. `rights`: the same, and the compiled rights of the session are
- * at hand as `request.principal`; the answer counts as a read that a change of access waits for.
+ * at hand as `request.principal`; the answer counts as a read that a change of access waits for. `link`: whoever has
+ * opened a link, with the rights of the link at hand in the same way.
  */
-export type Needs = 'nobody' | 'session' | 'rights'
+export type Needs = 'nobody' | 'session' | 'rights' | 'link'
 
 /** Besides a session that owes nothing, which every route that needs one takes. */
 export type Admitted =
-  /** API tokens: only what is about devices and who shares them; the scope of the token cuts what it may do there. */
+  /** API tokens and credentials of shares: only what is about devices and who shares them; the scope of the token cuts what it may do there. */
   | 'tokens'
   /** Sessions of accounts that still owe the second factor that their company asks for. */
   | 'owing'
@@ -26,7 +32,7 @@ export type Recent = 'always' | 'if-company-asks'
 export const RECENT_MS = 10 * 60_000
 
 /** Who asks, and as `Subject` of the policy how far their credential reaches. */
-export type Viewer = Credential & {
+export type Viewer = AccountCredential & {
   /** When the request came, milliseconds since 1970. */
   readonly seenAt: number
 }
@@ -39,6 +45,7 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     viewer: Viewer | null
+    linkViewer: LinkCredential | null
     principal: Principal | null
   }
 }
@@ -49,6 +56,7 @@ const UNSAFE = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 export async function authenticateRequests(app: FastifyInstance, context: ApiContext): Promise<void> {
   await app.register(cookie)
   app.decorateRequest('viewer', null)
+  app.decorateRequest('linkViewer', null)
   app.decorateRequest('principal', null)
   app.addHook('onRoute', ({ method, url, config }) => {
     if (!config?.needs)
@@ -62,7 +70,11 @@ export async function authenticateRequests(app: FastifyInstance, context: ApiCon
     if (needs === 'nobody' || needs === undefined) return
     const now = new Date(context.clock.now())
     const credential = token === undefined ? undefined : await findCredential(context.db, token, now)
-    if (!credential) throw new Fault('session-missing', 'Sign in first: there is no session, or it has ended')
+    if (needs === 'link')
+      return beginAsLink(context, request, reply, credential?.kind === 'link' ? credential : undefined)
+    if (!credential || credential.kind === 'link') {
+      throw new Fault('session-missing', 'Sign in first: there is no session, or it has ended')
+    }
     request.viewer = { ...credential, seenAt: now.getTime() }
     checkAdmission(request)
     await touchCredential(context.db, credential, now)
@@ -92,7 +104,13 @@ export function needsRecent(request: FastifyRequest): void {
   throw new Fault('step-up-needed', 'Show again that it is you: the last time was more than ten minutes ago')
 }
 
-/** For routes whose `needs` is `rights`. */
+/** For routes whose `needs` is `link`. */
+export function linkViewerOf(request: FastifyRequest): LinkCredential {
+  if (!request.linkViewer) throw new Error(`${request.routeOptions.url ?? 'a route'} is not for links`)
+  return request.linkViewer
+}
+
+/** For routes whose `needs` is `rights` or `link`. */
 export function principalOf(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error(`${request.routeOptions.url ?? 'a route'} did not ask for rights`)
   return request.principal
@@ -103,11 +121,35 @@ export function principalOf(request: FastifyRequest): Principal {
  * (`needs: 'session'`) begins it only after its change: before, the two would wait for each other.
  */
 export async function beginRead(context: ApiContext, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
-  const { edge, reads } = context
+  const { edge } = context
   const { accountId, credentialId } = viewerOf(request)
   if (!edge.isServing()) throw notServing()
   const principal = await edge.open('person', accountId, credentialId)
   if (!principal) throw new Fault('session-missing', 'The session has ended: sign in again')
+  return hold(context, request, reply, principal)
+}
+
+async function beginAsLink(
+  context: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  credential: LinkCredential | undefined,
+): Promise<void> {
+  if (!credential) throw new Fault('link-ended', 'Open the link first, or again: what was opened has ended')
+  if (!context.edge.isServing()) throw notServing()
+  const principal = await context.edge.open('link', credential.linkId, credential.credentialId)
+  if (!principal) throw new Fault('link-ended', 'The link has ended: ask whoever sent it to you')
+  request.linkViewer = credential
+  await touchCredential(context.db, credential, new Date(context.clock.now()))
+  hold(context, request, reply, principal)
+}
+
+function hold(
+  { edge, reads }: ApiContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  principal: Principal,
+): Principal {
   reads.begin(edge, principal, reply)
   request.principal = principal
   return principal
@@ -130,7 +172,7 @@ export function checkSocketOrigin(request: FastifyRequest, context: ApiContext):
 function checkAdmission(request: FastifyRequest): void {
   const { admits = [], recent } = request.routeOptions.config
   const { kind, owesSecondFactor, isStepUpAsked } = viewerOf(request)
-  if (kind === 'token' && !admits.includes('tokens')) {
+  if (kind !== 'session' && !admits.includes('tokens')) {
     throw new Fault('token-refused', 'An API token reaches devices only: sign in to do this')
   }
   if (owesSecondFactor && !admits.includes('owing')) {

@@ -18,7 +18,7 @@ import { Fault } from '@ridethrough/protocol/fault.ts'
 import { IdParams, PageQuery } from '@ridethrough/protocol/http/common.ts'
 import { DeviceChange, DevicePage, DeviceQuery, DeviceView, StateView } from '@ridethrough/protocol/http/device.ts'
 import { EdgeReport } from '@ridethrough/protocol/http/share.ts'
-import { decide, type Subject } from '@ridethrough/protocol/policy.ts'
+import { type AccountSubject, decide } from '@ridethrough/protocol/policy.ts'
 import { devicesWith, mayOn } from '@ridethrough/protocol/rights.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -143,7 +143,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
 }
 
 /** Naming, registering and giving up a device are its owner's (R19): asked of the facts in the transaction itself. */
-async function needOwner(tx: ApiContext['db'], asker: Subject, deviceId: string, now: number): Promise<void> {
+async function needOwner(tx: ApiContext['db'], asker: AccountSubject, deviceId: string, now: number): Promise<void> {
   const { devices, facts } = await loadFactsOfDevices(tx, [deviceId])
   const device = devices[0]
   if (device && decide(asker, 'register', device, facts, now).allow) return
@@ -208,7 +208,7 @@ async function giveUp(tx: ApiContext['db'], actor: SignedIn, id: string, at: Dat
 /** As the principal may see it at this instant. */
 export async function oneDevice(
   context: ApiContext,
-  asker: Subject,
+  asker: AccountSubject,
   principal: Principal,
   id: string,
 ): Promise<DeviceView> {

@@ -32,9 +32,9 @@ import { shareIdsOf, shareView } from '../view.ts'
 const DeviceOfShareParams = z.object({ id: UuidParam, deviceId: UuidParam })
 
 export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
-  const answer = async (change: Promise<ShareChange>): Promise<ShareChangeAnswer> => {
+  const answer = async (actor: SignedIn, change: Promise<ShareChange>): Promise<ShareChangeAnswer> => {
     const { result, access } = await change
-    return { share: shareView(result, context.clock.now()), access }
+    return { share: shareView(result, actor.accountId, context.clock.now()), access }
   }
   /** One step in the life of a share; that it was refused is recorded as well. */
   const step = (
@@ -44,7 +44,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
   ): Promise<ShareChangeAnswer> => {
     const actor = signedIn(request)
     const { id } = request.params
-    return recordingShareRefusals(context, actor, kind, id, () => answer(take(actor, id)))
+    return recordingShareRefusals(context, actor, kind, id, () => answer(actor, take(actor, id)))
   }
 
   app.post(
@@ -63,7 +63,9 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
     async (request, reply) => {
       const actor = signedIn(request)
       const act = { kind: 'share.made', subject: { email: request.body.email, devices: idsOf(request.body) } } as const
-      const made = await recordingRefusals(context, actor, act, () => answer(offerShare(context, actor, request.body)))
+      const made = await recordingRefusals(context, actor, act, () =>
+        answer(actor, offerShare(context, actor, request.body)),
+      )
       return reply.code(201).send(made)
     },
   )
@@ -88,7 +90,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
           : await listGrantedShares(context.db, id, devicesWith(rights, 'share', now))
       const visible =
         viewerOf(request).kind === 'token' ? shares.filter((share) => isWithin(share, rights, now)) : shares
-      return { items: visible.map((share) => shareView(share, now)), next: null }
+      return { items: visible.map((share) => shareView(share, id, now)), next: null }
     },
   )
 
@@ -100,7 +102,7 @@ export const shareRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
     },
     async (request) => {
       const share = await getShare(context, viewerOf(request), request.params.id)
-      return shareView(share, context.clock.now())
+      return shareView(share, viewerOf(request).accountId, context.clock.now())
     },
   )
 

@@ -39,6 +39,7 @@ export function invitationView(invitation: Invitation, now: number): InvitationV
 export function receivedView({ invitation, obstacle }: Received): ReceivedInvitationView {
   return {
     id: invitation.id,
+    as: 'member',
     company: invitation.company.name,
     invitedBy: { ...invitation.invitedBy },
     role: invitation.role,

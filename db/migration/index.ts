@@ -2,8 +2,10 @@
 import type { Migration } from 'kysely/migration'
 import * as ground from './2026_11_21_ground.ts'
 import * as team from './2026_11_21_team.ts'
+import * as sharing from './2026_11_22_sharing.ts'
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '2026_11_21_ground': ground,
   '2026_11_21_team': team,
+  '2026_11_22_sharing': sharing,
 }

@@ -153,9 +153,12 @@ export async function proveAddress(tx: Db, accountId: string, folded: string, at
     .executeTakeFirstOrThrow()
 }
 
-/** Everybody in the company of this account, itself included. */
+/** Whose rights follow from the company's devices: its people and its guests. */
 export async function listCompanyAccountIds(db: Db, companyId: string): Promise<string[]> {
-  const rows = await db.selectFrom('account').select('id').where('company_id', '=', companyId).execute()
+  const { rows } = await sql<{ id: string }>`
+    select id from account where company_id = ${companyId}
+    union
+    select account_id from guest_entry where company_id = ${companyId} and state = 'accepted'`.execute(db)
   return rows.map((row) => row.id)
 }
 

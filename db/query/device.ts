@@ -21,6 +21,7 @@ export type DeviceStatus = {
 export type Device = {
   readonly id: string
   readonly companyId: string
+  readonly companyName: string
   readonly agentId: string
   readonly name: string
   readonly mfr: string
@@ -157,10 +158,12 @@ function devices(db: Db) {
     .selectFrom('device')
     .innerJoin('agent_device', 'agent_device.device_id', 'device.id')
     .innerJoin('agent', 'agent.id', 'device.agent_id')
+    .innerJoin('company', 'company.id', 'device.company_id')
     .leftJoin('device_state as state', 'state.device_id', 'device.id')
     .select([
       'device.id',
       'device.company_id',
+      'company.name as company_name',
       'device.agent_id',
       'device.name',
       'device.plan',
@@ -189,6 +192,7 @@ function toDevice(row: DeviceRow): Device {
   return {
     id: row.id,
     companyId: row.company_id,
+    companyName: row.company_name,
     agentId: row.agent_id,
     name: row.name,
     mfr: row.mfr,

@@ -1,84 +1,146 @@
 // The facts that policy.ts decides from, read in one snapshot together with the version of access that they belong to.
 
-import type { Plan } from '@ridethrough/protocol/plan.ts'
-import type { DeviceFact, Facts, MembershipFact, ShareFact, ShareState } from '@ridethrough/protocol/policy.ts'
-import { type Kysely, type RawBuilder, sql } from 'kysely'
-import type { Db, Schema } from '../schema.ts'
+import type { Period } from '@ridethrough/protocol/period.ts'
+import type {
+  DeviceFact,
+  Facts,
+  GuestFact,
+  LinkFact,
+  MembershipFact,
+  ShareFact,
+  Terms,
+} from '@ridethrough/protocol/policy.ts'
+import { type RawBuilder, sql } from 'kysely'
+import type { Db } from '../schema.ts'
 
 export type FactSheet = { readonly version: number; readonly devices: readonly DeviceFact[]; readonly facts: Facts }
 
-/**
- * All that bears on these accounts: their memberships, their companies' devices, the shares they received, and the
- * devices in those. One statement, so one snapshot: the version and the facts cannot disagree.
- */
-export function loadFactsOfAccounts(db: Db, accountIds: readonly string[]): Promise<FactSheet> {
-  return load(
-    db,
-    sql`select id from account where id = any(${sql.val([...accountIds])}::uuid[])`,
-    sql`
-    select d.id from device d join account a on a.company_id = d.company_id where a.id = any(${sql.val([...accountIds])}::uuid[])
-    union
-    select sd.device_id from share_device sd join share s on s.id = sd.share_id
-    where s.account_id = any(${sql.val([...accountIds])}::uuid[]) and sd.removed_by is null`,
-  )
+/** Whose rights are asked for. */
+export type Asked = { readonly accounts: readonly string[]; readonly links: readonly string[] }
+
+/** Ids of what bears on the question, as subqueries with one column `id`. */
+type Which = {
+  accounts: RawBuilder<unknown>
+  shares: RawBuilder<unknown>
+  guests: RawBuilder<unknown>
+  links: RawBuilder<unknown>
+  devices: RawBuilder<unknown>
 }
 
-/** All that bears on these devices: everybody in the owning company, everybody they were ever shared with. */
-export function loadFactsOfDevices(db: Db, deviceIds: readonly string[]): Promise<FactSheet> {
-  const ids = sql`select unnest(${sql.val([...deviceIds])}::uuid[]) as id`
-  return load(
-    db,
-    sql`
-    select a.id from account a join device d on d.company_id = a.company_id where d.id in (${ids})
-    union
-    select s.account_id from share s join share_device sd on sd.share_id = s.id where sd.device_id in (${ids}) and s.account_id is not null`,
-    ids,
-  )
+/**
+ * All that bears on these accounts and links now: memberships, their companies' devices, shares and guest entries that
+ * are open, and the devices in those. One statement, so one snapshot: the version and the facts cannot disagree.
+ */
+export function loadFactsOf(db: Db, { accounts, links }: Asked): Promise<FactSheet> {
+  const ofAccounts = sql`any(${sql.val([...accounts])}::uuid[])`
+  const ofLinks = sql`any(${sql.val([...links])}::uuid[])`
+  return load(db, {
+    accounts: sql`select id from account where id = ${ofAccounts}`,
+    shares: sql`select id from share where account_id = ${ofAccounts} and state in ('pending', 'accepted')`,
+    guests: sql`select id from guest_entry where account_id = ${ofAccounts} and state in ('pending', 'accepted')`,
+    links: sql`select id from link where id = ${ofLinks}`,
+    devices: sql`
+      select d.id from device d join account a on a.company_id = d.company_id where a.id = ${ofAccounts}
+      union
+      select sd.device_id from share_device sd where sd.share_id in (select id from shares_asked)
+      union
+      select d.id from guest_entry g join device d on d.company_id = g.company_id
+      where g.id in (select id from guests_asked) and g.mode = 'groups-and-devices'
+      union
+      select m.device_id from guest_group gg join device_group_member m on m.group_id = gg.group_id
+      join guest_entry g on g.id = gg.entry_id
+      where gg.entry_id in (select id from guests_asked) and g.mode = 'groups'
+      union
+      select gd.device_id from guest_device gd join guest_entry g on g.id = gd.entry_id
+      where gd.entry_id in (select id from guests_asked) and g.mode = 'devices'
+      union
+      select ld.device_id from link_device ld where ld.link_id in (select id from links_asked)`,
+  })
 }
+
+export function loadFactsOfAccounts(db: Db, accountIds: readonly string[]): Promise<FactSheet> {
+  return loadFactsOf(db, { accounts: accountIds, links: [] })
+}
+
+/**
+ * All that bears on these devices: everybody in the owning company and its guests, everybody they were ever shared with,
+ * and every link that shows them.
+ */
+export function loadFactsOfDevices(db: Db, deviceIds: readonly string[]): Promise<FactSheet> {
+  const ids = sql`any(${sql.val([...deviceIds])}::uuid[])`
+  return load(db, {
+    accounts: sql`
+      select a.id from account a join device d on d.company_id = a.company_id where d.id = ${ids}
+      union
+      select s.account_id from share s where s.id in (select id from shares_asked) and s.account_id is not null
+      union
+      select g.account_id from guest_entry g where g.id in (select id from guests_asked) and g.account_id is not null`,
+    shares: sql`select distinct share_id as id from share_device where device_id = ${ids}`,
+    guests: sql`select g.id from guest_entry g join device d on d.company_id = g.company_id where d.id = ${ids}`,
+    links: sql`select distinct link_id as id from link_device where device_id = ${ids}`,
+    devices: sql`select id from device where id = ${ids}`,
+  })
+}
+
+type Bounds = { from: number | null; until: number | null }
+type Flat<T extends Terms> = Omit<T, 'period'> & Bounds
 
 type Sheet = {
   version: number
-  devices: { id: string; companyId: string; plan: Plan }[] | null
-  memberships:
-    | { accountId: string; companyId: string; role: 'owner' | 'member'; active: boolean; privileges: number }[]
-    | null
-  shares:
-    | {
-        id: string
-        accountId: string | null
-        state: ShareState
-        privileges: number
-        from: number | null
-        until: number | null
-        deviceIds: string[]
-      }[]
-    | null
+  devices: DeviceFact[] | null
+  memberships: MembershipFact[] | null
+  shares: Flat<ShareFact>[] | null
+  guests: Flat<GuestFact>[] | null
+  links: Flat<LinkFact>[] | null
 }
 
-async function load(
-  db: Kysely<Schema>,
-  accounts: RawBuilder<unknown>,
-  devices: RawBuilder<unknown>,
-): Promise<FactSheet> {
+async function load(db: Db, which: Which): Promise<FactSheet> {
+  // What a device sheet does not name is left out of the lists too: the facts are about the devices that were asked for.
   const { rows } = await sql<Sheet>`
-    with who as (${accounts}), what as (${devices})
+    with shares_asked as materialized (${which.shares}), guests_asked as materialized (${which.guests}),
+    links_asked as materialized (${which.links}), who as materialized (${which.accounts}), what as materialized (${which.devices})
     select
       (select version from access_clock) as version,
-      (select json_agg(json_build_object('id', d.id, 'companyId', d.company_id, 'plan', d.plan)) from device d where d.id in (select id from what)) as devices,
+      (select json_agg(json_build_object('id', d.id, 'companyId', d.company_id, 'plan', d.plan, 'timeZone', d.time_zone))
+        from device d where d.id in (select id from what)) as devices,
       (select json_agg(json_build_object('accountId', a.id, 'companyId', a.company_id, 'role', a.role, 'active', a.active, 'privileges', c.member_privileges))
         from account a join company c on c.id = a.company_id where a.id in (select id from who)) as memberships,
-      (select json_agg(json_build_object('id', s.id, 'accountId', s.account_id, 'state', s.state, 'privileges', s.privileges,
-          'from', floor(extract(epoch from s.starts_at) * 1000), 'until', floor(extract(epoch from s.ends_at) * 1000),
-          'deviceIds', coalesce((select json_agg(sd.device_id) from share_device sd where sd.share_id = s.id and sd.removed_by is null), '[]')))
-        from share s where s.account_id in (select id from who)
-          and exists (select from share_device sd where sd.share_id = s.id and sd.device_id in (select id from what))) as shares
+      (select json_agg(json_build_object('id', s.id, 'accountId', s.account_id, 'state', s.state, 'suspended', s.suspended_at is not null,
+          'privileges', coalesce(r.privileges, s.privileges), ${terms('s')},
+          'deviceIds', (select coalesce(json_agg(sd.device_id) filter (where sd.removed_by is null), '[]') from share_device sd where sd.share_id = s.id and sd.device_id in (select id from what)),
+          'removedIds', (select coalesce(json_agg(sd.device_id) filter (where sd.removed_by is not null), '[]') from share_device sd where sd.share_id = s.id and sd.device_id in (select id from what))))
+        from share s left join role r on r.id = s.role_id where s.id in (select id from shares_asked)) as shares,
+      (select json_agg(json_build_object('id', g.id, 'accountId', g.account_id, 'companyId', g.company_id, 'state', g.state, 'active', g.active, 'mode', g.mode,
+          'privileges', coalesce(r.privileges, g.privileges), ${terms('g')},
+          'groups', (select coalesce(json_agg(json_build_object('privileges', coalesce(gr.privileges, gg.privileges),
+              'deviceIds', (select coalesce(json_agg(m.device_id), '[]') from device_group_member m where m.group_id = gg.group_id and m.device_id in (select id from what)))), '[]')
+            from guest_group gg left join role gr on gr.id = gg.role_id where gg.entry_id = g.id),
+          'deviceIds', (select coalesce(json_agg(gd.device_id), '[]') from guest_device gd where gd.entry_id = g.id and gd.device_id in (select id from what))))
+        from guest_entry g left join role r on r.id = g.role_id where g.id in (select id from guests_asked)) as guests,
+      (select json_agg(json_build_object('id', l.id, 'ended', l.ended_at is not null, 'suspended', l.suspended_at is not null,
+          'privileges', l.privileges, 'variables', l.variables, ${terms('l')},
+          'deviceIds', (select coalesce(json_agg(ld.device_id), '[]') from link_device ld where ld.link_id = l.id and ld.device_id in (select id from what))))
+        from link l where l.id in (select id from links_asked)) as links
   `.execute(db)
   const sheet = rows[0]
   if (!sheet) throw new Error('the access clock is missing')
-  const shares: ShareFact[] = (sheet.shares ?? []).map(({ from, until, ...share }) => ({
-    ...share,
-    period: { from, until },
-  }))
-  const memberships: readonly MembershipFact[] = sheet.memberships ?? []
-  return { version: sheet.version, devices: sheet.devices ?? [], facts: { memberships, shares } }
+  return {
+    version: sheet.version,
+    devices: sheet.devices ?? [],
+    facts: {
+      memberships: sheet.memberships ?? [],
+      shares: (sheet.shares ?? []).map(unflat),
+      guests: (sheet.guests ?? []).map(unflat),
+      links: (sheet.links ?? []).map(unflat),
+    },
+  }
+}
+
+function terms(table: 's' | 'g' | 'l'): RawBuilder<unknown> {
+  const at = (column: string) => sql`floor(extract(epoch from ${sql.ref(`${table}.${column}`)}) * 1000)`
+  return sql`'from', ${at('starts_at')}, 'until', ${at('ends_at')}, 'windows', ${sql.ref(`${table}.windows`)}`
+}
+
+function unflat<T extends Bounds>({ from, until, ...rest }: T): Omit<T, 'from' | 'until'> & { period: Period } {
+  return { ...rest, period: { from, until } }
 }

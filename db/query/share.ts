@@ -2,6 +2,7 @@
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { ShareState } from '@ridethrough/protocol/policy.ts'
 import type { PrivilegeMask } from '@ridethrough/protocol/privilege.ts'
+import type { WeeklyWindow } from '@ridethrough/protocol/window.ts'
 import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely'
 import type { Db, Schema } from '../schema.ts'
 
@@ -11,6 +12,7 @@ export type ShareDevice = {
   readonly mfr: string
   readonly model: string
   readonly serial: string
+  readonly timeZone: string
 }
 
 export type Share = {
@@ -26,12 +28,21 @@ export type Share = {
   readonly privileges: PrivilegeMask
   readonly startsAt: Date | null
   readonly endsAt: Date | null
+  /** Where it names a role of the company; `privileges` are the role's then. */
+  readonly role: { readonly id: string; readonly name: string } | null
+  readonly windows: readonly WeeklyWindow[]
+  readonly suspendedAt: Date | null
+  /** The name of the account that it is bound to. */
+  readonly recipientName: string | null
   readonly createdAt: Date
+  readonly acceptedAt: Date | null
+  readonly endedAt: Date | null
   readonly codeExpiresAt: Date | null
   readonly codeTries: number
   readonly codeHash: Buffer | null
   /** Neither unticked by the owner nor removed by the recipient. */
   readonly devices: readonly ShareDevice[]
+  readonly removedDevices: readonly { readonly id: string; readonly name: string; readonly by: 'owner' | 'recipient' }[]
   /** All that it was ever made of and that still exist: who may manage the share follows from these. */
   readonly everDeviceIds: readonly string[]
 }
@@ -225,8 +236,11 @@ async function list(db: Db, where: (eb: ShareExpressions) => Expression<SqlBool>
   const rows = await db
     .selectFrom('share')
     .innerJoin('account as sharer', 'sharer.id', 'share.created_by')
+    .leftJoin('account as recipient', 'recipient.id', 'share.account_id')
+    .leftJoin('role', 'role.id', 'share.role_id')
     .selectAll('share')
-    .select(['sharer.name as sharer_name', 'sharer.email as sharer_email'])
+    .select(['sharer.name as sharer_name', 'sharer.email as sharer_email', 'recipient.name as recipient_name'])
+    .select(['role.name as role_name', 'role.privileges as role_privileges'])
     .where(where)
     .orderBy('share.id', 'desc')
     .execute()
@@ -235,7 +249,7 @@ async function list(db: Db, where: (eb: ShareExpressions) => Expression<SqlBool>
     .selectFrom('share_device')
     .innerJoin('device', 'device.id', 'share_device.device_id')
     .innerJoin('agent_device', 'agent_device.device_id', 'device.id')
-    .select(['share_id', 'removed_by', 'device.id', 'device.name', 'mfr', 'model', 'serial'])
+    .select(['share_id', 'removed_by', 'device.id', 'device.name', 'mfr', 'model', 'serial', 'time_zone'])
     .where(
       'share_id',
       'in',
@@ -254,16 +268,23 @@ async function list(db: Db, where: (eb: ShareExpressions) => Expression<SqlBool>
       folded: row.email_folded,
       accountId: row.account_id,
       sharedBy: { id: row.created_by, name: row.sharer_name, email: row.sharer_email },
-      privileges: row.privileges,
+      privileges: row.role_privileges ?? row.privileges,
+      role: row.role_id === null ? null : { id: row.role_id, name: row.role_name ?? '' },
       startsAt: row.starts_at,
       endsAt: row.ends_at,
+      windows: row.windows,
+      suspendedAt: row.suspended_at,
+      recipientName: row.recipient_name,
       createdAt: row.created_at,
+      acceptedAt: row.accepted_at,
+      endedAt: row.ended_at,
       codeExpiresAt: row.code_expires_at,
       codeTries: row.code_tries,
       codeHash: row.code_hash,
       devices: own
         .filter((device) => device.removed_by === null)
-        .map(({ id, name, mfr, model, serial }) => ({ id, name, mfr, model, serial })),
+        .map(({ id, name, mfr, model, serial, time_zone }) => ({ id, name, mfr, model, serial, timeZone: time_zone })),
+      removedDevices: own.flatMap(({ id, name, removed_by: by }) => (by === null ? [] : [{ id, name, by }])),
       everDeviceIds: own.map((device) => device.id),
     }
   })

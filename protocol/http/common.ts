@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { FAULTS, type FaultCode } from '../fault.ts'
 import { PRIVILEGES } from '../privilege.ts'
+import { WEEKDAYS } from '../window.ts'
 
 export const UuidParam = z.uuid().toLowerCase()
 export const IdParams = z.object({ id: UuidParam })
@@ -18,6 +19,21 @@ export function foldAddress(address: string): string {
 }
 
 export const PrivilegeList = z.array(z.enum(PRIVILEGES)).max(PRIVILEGES.length)
+
+const TIME_OF_DAY = /^(?:[01]\d|2[0-3]):[0-5]\d$/
+
+/** R23: `until` before or at `from` is on the following day; `24:00` ends the day itself. */
+export const Window = z.strictObject({
+  days: z
+    .array(z.literal(WEEKDAYS))
+    .min(1, 'choose at least one weekday')
+    .max(7)
+    .refine((days) => new Set(days).size === days.length, 'name each weekday once'),
+  from: z.string().regex(TIME_OF_DAY, 'write the time as 08:00'),
+  until: z.string().refine((time) => time === '24:00' || TIME_OF_DAY.test(time), 'write the time as 17:00'),
+})
+/** Empty: at all times of the period. */
+export const WindowList = z.array(Window).max(14, 'fourteen windows at most')
 
 /** A list: `next` is the cursor of the following page, `null` on the last one. */
 export function pageOf<T extends z.ZodType>(item: T) {

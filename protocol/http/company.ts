@@ -77,12 +77,16 @@ export const InvitationView = z.object({
 export type InvitationView = z.infer<typeof InvitationView>
 export const InvitationPage = pageOf(InvitationView)
 
-/** `GET /invitations`: those to the asker's own address. `obstacle` says why it cannot be accepted yet. */
+/**
+ * `GET /invitations`: those to the asker's own address, as a co-worker or as a guest (whose `role` is `null`). `obstacle`
+ * says why it cannot be accepted yet.
+ */
 export const ReceivedInvitationView = z.object({
   id: z.uuid(),
+  as: z.enum(['member', 'guest']),
   company: z.string(),
   invitedBy: z.object({ name: z.string(), email: z.string() }),
-  role: TeamRole,
+  role: TeamRole.nullable(),
   expiresAt: Instant,
   obstacle: z.enum(['devices', 'people']).nullable(),
 })

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { DeviceProblem, VariableValue } from '../message/telemetry.ts'
 import { PLANS } from '../plan.ts'
-import { Instant, PrivilegeList, pageOf } from './common.ts'
+import { Instant, PrivilegeList, pageOf, UuidParam, WindowList } from './common.ts'
 
 /** Why nothing newer is known (R90): the agent says the device does not answer, the agent cannot be reached, or neither is known. */
 export const Silence = z.object({
@@ -33,18 +33,27 @@ export const DeviceView = z.object({
   serial: z.string(),
   plan: z.enum(PLANS),
   timeZone: z.string(),
-  /** `owner`, `member` of the owning company, or through a share. */
-  via: z.string(),
+  /** As an owner or member of the owning company, through a share, or as a guest of the company. */
+  via: z.enum(['owner', 'member', 'share', 'guest']),
+  /** The company that owns it, for its own people and its guests; `null` for a recipient. */
+  company: z.object({ id: z.uuid(), name: z.string() }).nullable(),
   /** Who shares it with the asker; `null` for one's own. */
   sharedBy: z.object({ name: z.string(), email: z.string() }).nullable(),
   until: Instant.nullable(),
+  /** Outside them it cannot be seen, by the clock of its time zone. */
+  windows: WindowList,
   privileges: PrivilegeList,
   state: StateView,
 })
 export type DeviceView = z.infer<typeof DeviceView>
 
 export const DevicePage = pageOf(DeviceView)
-export const DeviceQuery = z.object({ scope: z.enum(['mine', 'shared', 'company']).optional() })
+/** `mine`: of one's own company; `shared`: by shares; `company`: as a guest of `companyId`, or of one's own company. */
+export const DeviceQuery = z.object({
+  scope: z.enum(['mine', 'shared', 'company']).optional(),
+  companyId: UuidParam.optional(),
+  groupId: UuidParam.optional(),
+})
 
 export const TimeZone = z.string().max(64).refine(isTimeZone, 'name a time zone such as Europe/Berlin')
 

@@ -26,6 +26,8 @@ export const LiveEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('device'), device: DeviceView }),
   z.object({ type: z.literal('gone'), deviceId: z.uuid() }),
   z.object({ type: z.literal('heartbeat'), at: Instant }),
+  /** There are notices: so many unread ones. */
+  z.object({ type: z.literal('notices'), unread: z.int() }),
   z.object({ type: z.literal('error'), code: z.string(), message: z.string() }),
 ])
 export type LiveEvent = z.infer<typeof LiveEvent>

@@ -3,6 +3,7 @@
 import type { Period } from '@ridethrough/protocol/period.ts'
 import { PLANS } from '@ridethrough/protocol/plan.ts'
 import {
+  type AccountSubject,
   type DeviceFact,
   type Facts,
   FULL_SCOPE,
@@ -10,7 +11,6 @@ import {
   type Scope,
   SHARE_STATES,
   type ShareFact,
-  type Subject,
 } from '@ridethrough/protocol/policy.ts'
 import { ALL_PRIVILEGES, BUILT_IN_ROLES, PRIVILEGES } from '@ridethrough/protocol/privilege.ts'
 import fc from 'fast-check'
@@ -39,11 +39,12 @@ const arbScope: fc.Arbitrary<Scope> = fc.oneof(
         { nil: null },
       ),
       period: arbPeriod,
+      via: fc.constant(null),
     }),
   },
 )
 
-export const arbSubject: fc.Arbitrary<Subject> = fc.record({
+export const arbSubject: fc.Arbitrary<AccountSubject> = fc.record({
   accountId: fc.constantFrom(...ACCOUNTS, 'stranger'),
   scope: arbScope,
 })
@@ -52,6 +53,7 @@ export const arbDevice: fc.Arbitrary<DeviceFact> = fc.record({
   id: fc.constantFrom(...DEVICES),
   companyId: fc.constantFrom(...COMPANIES),
   plan: fc.constantFrom(...PLANS),
+  timeZone: fc.constant('UTC'),
 })
 
 const arbMembership = (accountId: string): fc.Arbitrary<MembershipFact> =>
@@ -69,10 +71,15 @@ const arbShare: fc.Arbitrary<ShareFact> = fc.record({
   state: fc.oneof(fc.constant('accepted' as const), fc.constantFrom(...SHARE_STATES)),
   privileges: arbMask,
   period: arbPeriod,
+  windows: fc.constant([]),
+  suspended: fc.boolean(),
   deviceIds: fc.subarray([...DEVICES]),
+  removedIds: fc.constant([]),
 })
 
 export const arbFacts: fc.Arbitrary<Facts> = fc.record({
   memberships: fc.tuple(...ACCOUNTS.map(arbMembership)),
   shares: fc.uniqueArray(arbShare, { selector: (share) => share.id, maxLength: 3 }),
+  guests: fc.constant([]),
+  links: fc.constant([]),
 })

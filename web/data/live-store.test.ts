@@ -29,6 +29,8 @@ function deviceOf(id: string, change: Partial<DeviceView> = {}): DeviceView {
     plan: 'advanced',
     timeZone: 'UTC',
     via: 'owner',
+    company: null,
+    windows: [],
     sharedBy: null,
     until: null,
     privileges: ['monitor'],

@@ -1,6 +1,6 @@
 import type { DeviceView } from '@ridethrough/protocol/http/device.ts'
 import { PLAN_PRIVILEGES, PLANS } from '@ridethrough/protocol/plan.ts'
-import { decide, FULL_SCOPE } from '@ridethrough/protocol/policy.ts'
+import { decide, FULL_SCOPE, NO_FACTS } from '@ridethrough/protocol/policy.ts'
 import { maskOf, PRIVILEGES, privilegesOf } from '@ridethrough/protocol/privilege.ts'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -14,9 +14,11 @@ const device: DeviceView = {
   serial: '',
   plan: 'standard',
   timeZone: 'UTC',
-  via: 'share:s',
+  via: 'share',
+  company: null,
   sharedBy: { name: 'Ann', email: 'ann@example.org' },
   until: null,
+  windows: [],
   privileges: ['monitor'],
   state: {
     deviceId: 'd',
@@ -54,12 +56,12 @@ test("the reason on the button is the policy's own", () => {
         active: true,
         privileges: maskOf(granted),
       } as const
-      const fact = { id: 'd', companyId: 'c', plan }
+      const fact = { id: 'd', companyId: 'c', plan, timeZone: 'UTC' }
       const decision = decide(
         { accountId: 'bob', scope: FULL_SCOPE },
         privilege,
         fact,
-        { memberships: [membership], shares: [] },
+        { ...NO_FACTS, memberships: [membership] },
         0,
       )
       const privileges = privilegesOf(maskOf(granted) & PLAN_PRIVILEGES[plan])

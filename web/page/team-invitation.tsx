@@ -85,7 +85,7 @@ function Terms({ invitation, code }: TermsProps) {
         <Text fw={600}>{t('teamInvitation.offer', { ...invitedBy, company })}</Text>
         <Facts
           facts={[
-            [t('teamInvitation.role'), t(`teamRole.${role}`)],
+            [t('teamInvitation.role'), role === null ? '' : t(`teamRole.${role}`)],
             [t('teamInvitation.until'), sayTime(Date.parse(expiresAt), now)],
           ]}
         />
