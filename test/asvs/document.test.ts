@@ -11,7 +11,7 @@ import { Fault } from '@ridethrough/protocol/fault.ts'
 import { NewPassword } from '@ridethrough/protocol/http/account.ts'
 import { PRIVILEGE_TEXT, PRIVILEGES } from '@ridethrough/protocol/privilege.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ROOT } from './tags.ts'
+import { ROOT } from '../proof/tags.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
   s: 1000,
