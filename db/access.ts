@@ -57,10 +57,11 @@ type EdgeRow = { id: string; kind: 'broker' | 'api'; applied_version: number; le
  */
 export async function waitForEdges(db: Db, listener: Listener, version: number, clock: Clock): Promise<EdgeReport> {
   const started = clock.monotonic()
+  const looks = looksAt(db)
   const seen = new Map<string, { lease: number; at: number }>()
   const fenced: EdgeRow[] = []
   for (;;) {
-    const edges = await liveEdges(db)
+    const edges = await looks.next()
     const answered = clock.monotonic()
     const behind = edges.filter((edge) => edge.applied_version < version)
     if (behind.length === 0) return report(db, version, edges, fenced, answered - started)
@@ -78,6 +79,40 @@ export async function waitForEdges(db: Db, listener: Listener, version: number, 
     }
     await nextNews(listener)
   }
+}
+
+/**
+ * Many wait at the same time, and all want the same rows: a look that is about to begin is shared. One that is under way
+ * is not, because it may have read before the change that is asked about.
+ */
+class Looks {
+  readonly #db: Db
+  #running: Promise<unknown> = Promise.resolve()
+  #queued: Promise<EdgeRow[]> | undefined
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  next(): Promise<EdgeRow[]> {
+    this.#queued ??= Promise.allSettled([this.#running]).then(() => {
+      this.#queued = undefined
+      const look = liveEdges(this.#db)
+      this.#running = look
+      return look
+    })
+    return this.#queued
+  }
+}
+
+const looksOf = new WeakMap<Db, Looks>()
+
+function looksAt(db: Db): Looks {
+  const known = looksOf.get(db)
+  if (known) return known
+  const looks = new Looks(db)
+  looksOf.set(db, looks)
+  return looks
 }
 
 function liveEdges(db: Db): Promise<EdgeRow[]> {
