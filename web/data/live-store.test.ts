@@ -145,3 +145,25 @@ test('the state of a device that is not known is not shown', () => {
   store.apply({ type: 'state', state: stateOf('stranger') })
   expect(store.device('stranger')).toBeUndefined()
 })
+
+test('devices of a host company stand apart from own and shared ones, also in the counts [R35]', () => {
+  const { store, flush } = storeByHand()
+  const acme = { id: 'acme', name: 'Acme' }
+  store.fill(
+    [
+      deviceOf('own', { company: { id: 'home', name: 'Home' } }),
+      deviceOf('of-a-friend', { via: 'share', sharedBy: olena }),
+      deviceOf('theirs', { via: 'guest', company: acme, state: stateOf('theirs', { status: 'OB' }) }),
+    ],
+    true,
+  )
+  flush()
+  expect(store.overview()).toMatchObject({
+    ids: { mine: ['own'], shared: ['of-a-friend'] },
+    tones: { normal: 2 },
+    hosts: { acme: { ids: ['theirs'], tones: { battery: 1 } } },
+  })
+  store.apply({ type: 'gone', deviceId: 'theirs' })
+  flush()
+  expect(store.overview().hosts).toEqual({})
+})

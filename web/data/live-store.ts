@@ -6,10 +6,17 @@ import { isShared } from './may.ts'
 
 export type Section = 'mine' | 'shared'
 
+export type Tones = Readonly<Partial<Record<Tone, number>>>
+/** What the account sees as a guest of a company (R35). */
+export type HostPart = { readonly ids: readonly string[]; readonly tones: Tones }
+
 /** Ids by section, what matters first; the same object until an order, a name or a tone changes. */
 export type Overview = {
   readonly ids: Readonly<Record<Section, readonly string[]>>
-  readonly tones: Readonly<Partial<Record<Tone, number>>>
+  /** Of the sections; devices of host companies are counted there only. */
+  readonly tones: Tones
+  /** By the company's id. */
+  readonly hosts: Readonly<Record<string, HostPart>>
   /** False until the first list has come, from wherever. */
   readonly isFilled: boolean
 }
@@ -29,7 +36,7 @@ export type LiveStore = {
   readonly clear: () => void
 }
 
-const EMPTY: Overview = { ids: { mine: [], shared: [] }, tones: {}, isFilled: false }
+const EMPTY: Overview = { ids: { mine: [], shared: [] }, tones: {}, hosts: {}, isFilled: false }
 
 /** `schedule` runs a flush soon: many changes within one frame reach React once. */
 export function createLiveStore(schedule: (flush: () => void) => void = soon): LiveStore {
@@ -129,17 +136,36 @@ export function arrange(devices: readonly DeviceView[], isFilled: boolean): Over
   const placed = devices.map((device) => ({ device, condition: conditionOf(device.state) }))
   placed.sort((a, b) => a.condition.rank - b.condition.rank || compareNames(a.device, b.device))
   const ids: Record<Section, string[]> = { mine: [], shared: [] }
-  const tones: Partial<Record<Tone, number>> = {}
+  const tones: Counts = {}
+  const hosts: Record<string, { ids: string[]; tones: Counts }> = {}
   for (const { device, condition } of placed) {
-    ids[isShared(device) ? 'shared' : 'mine'].push(device.id)
-    tones[condition.tone] = (tones[condition.tone] ?? 0) + 1
+    const hostId = hostOf(device)
+    if (hostId === undefined) {
+      ids[isShared(device) ? 'shared' : 'mine'].push(device.id)
+      count(tones, condition.tone)
+    } else {
+      hosts[hostId] ??= { ids: [], tones: {} }
+      hosts[hostId].ids.push(device.id)
+      count(hosts[hostId].tones, condition.tone)
+    }
   }
-  return { ids, tones, isFilled }
+  return { ids, tones, hosts, isFilled }
+}
+
+type Counts = Partial<Record<Tone, number>>
+
+function count(tones: Counts, tone: Tone): void {
+  tones[tone] = (tones[tone] ?? 0) + 1
+}
+
+/** The company as whose guest the viewer sees it; `undefined` for one's own and what is shared. */
+export function hostOf(device: DeviceView): string | undefined {
+  return device.via === 'guest' ? device.company?.id : undefined
 }
 
 function placeOf(device: DeviceView): string {
   const { rank, tone } = conditionOf(device.state)
-  return `${rank} ${tone} ${isShared(device)} ${device.name}`
+  return `${rank} ${tone} ${isShared(device)} ${hostOf(device)} ${device.name}`
 }
 
 const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' })
