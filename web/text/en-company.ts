@@ -3,7 +3,7 @@
 export const companyTexts = {
   company: {
     title: 'Company',
-    tabs: { team: 'Team', settings: 'Settings', log: 'Log' },
+    tabs: { team: 'Team', guests: 'Guests', groups: 'Groups', roles: 'Roles', settings: 'Settings', log: 'Log' },
     ownerOnly: 'Only an owner of {{company}} may do this.',
     membersRead: 'You are a member of {{company}}. Its owners change the team.',
   },
@@ -163,9 +163,10 @@ export const companyTexts = {
     declineWhat: 'The code stops working. {{name}} can invite you again.',
     declined: 'Declined. You are not part of {{company}}.',
     joined: 'You are part of {{company}} now.',
-    missing: 'This invitation is not there',
+    missing: 'This invitation is not for {{email}}, or it is over',
     missingWhat:
-      'It was withdrawn, has expired, was answered, or is for another address. You are signed in as {{email}}.',
+      'You are signed in as {{email}}. If the mail went to another address of yours, switch to that account: the code is kept until then. Otherwise it was withdrawn, has run out or was answered already; ask for another one.',
+    switch: 'Switch to another account',
     signInFirst:
       'Somebody invites you to a company. Sign in or sign up with the address that the mail was sent to; the code is kept until then.',
   },

@@ -2,11 +2,13 @@
 
 import { accountTexts } from './en-account.ts'
 import { companyTexts } from './en-company.ts'
+import { guestTexts } from './en-guests.ts'
 import { sharingTexts } from './en-sharing.ts'
 
 export const en = {
   ...accountTexts,
   ...companyTexts,
+  ...guestTexts,
   ...sharingTexts,
   app: {
     name: 'Ridethrough',
