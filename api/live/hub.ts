@@ -4,12 +4,12 @@ import type { Principal } from '@ridethrough/db/edge.ts'
 import { type Device, listDevices } from '@ridethrough/db/query/device.ts'
 import { findSharers } from '@ridethrough/db/query/share.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
-import type { DeviceView } from '@ridethrough/protocol/http/device.ts'
-import { LIVE_CLOSE, type LiveEvent } from '@ridethrough/protocol/http/live.ts'
+import { LIVE_CLOSE } from '@ridethrough/protocol/http/live.ts'
 import type { Logger } from 'pino'
-import { silenceOf, stateView } from '../freshness.ts'
+import { silenceOf } from '../freshness.ts'
 import type { Metrics } from '../metrics.ts'
-import { deviceView, shareIdsOf } from '../view.ts'
+import { shareIdsOf } from '../view.ts'
+import type { Frame, ShownDevice } from './face.ts'
 import type { Viewer } from './viewer.ts'
 
 const TICK_MS = 1000
@@ -159,15 +159,20 @@ export class LiveHub {
     if (before && particularsOf(before.device) !== particularsOf(device)) {
       for (const viewer of watchers) this.#run(this.#inTurn(viewer, () => this.#show(viewer, [device.id], false)))
     }
-    const text = frameOf({ type: 'state', state: stateView(device.id, device.status, now) })
-    for (const viewer of watchers) this.#pushTo(viewer, device.id, text, now)
+    // Written once for all who are shown the same.
+    const texts = new Map<unknown, string>()
+    for (const viewer of watchers) this.#pushTo(viewer, device, texts, now)
   }
 
-  #pushTo(viewer: Viewer, deviceId: string, text: string, now: number): void {
-    if (!this.#options.isServing() || !viewer.maySee(deviceId, now)) return
+  #pushTo(viewer: Viewer, device: Device, texts: Map<unknown, string>, now: number): void {
+    const { face, principal } = viewer
+    if (!this.#options.isServing() || !viewer.maySee(device.id, now)) return
+    const sameFor = face.isForAll ? face : principal
+    const text = texts.get(sameFor) ?? frameOf({ type: 'state', state: face.state(device, principal.rights, now) })
+    texts.set(sameFor, text)
     // Its particulars come first; the newest state follows them.
-    const isReady = !viewer.isLoading && viewer.shown.has(deviceId)
-    if (!isReady || !viewer.sendReplaceable(text)) viewer.dirty.add(deviceId)
+    const isReady = !viewer.isLoading && viewer.shown.has(device.id)
+    if (!isReady || !viewer.sendReplaceable(text)) viewer.dirty.add(device.id)
   }
 
   /** Shows devices with their particulars: all of them in one `snapshot`, or each that is new or different as `device`. */
@@ -183,12 +188,15 @@ export class LiveHub {
     }
     if (isSnapshot) viewer.isLoading = false
     const now = clock.now()
-    const views: DeviceView[] = []
+    const views: ShownDevice[] = []
     for (const id of ids) {
       const device = this.#newest(devices.find((one) => one.id === id))
       const isWanted = viewer.watchesAll || viewer.watched.has(id)
       const view =
-        device && isWanted && viewer.maySee(id, now) && deviceView(device, viewer.principal.rights, sharers, now)
+        device &&
+        isWanted &&
+        viewer.maySee(id, now) &&
+        viewer.face.device(device, viewer.principal.rights, sharers, now)
       if (!view) {
         this.#hide(viewer, id)
         continue
@@ -276,7 +284,7 @@ export class LiveHub {
   }
 }
 
-function frameOf(event: LiveEvent): string {
+function frameOf(event: Frame): string {
   return JSON.stringify(event)
 }
 

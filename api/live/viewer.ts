@@ -1,9 +1,10 @@
 // One live connection: what it watches, what it has been shown, and how far behind it is.
 import type { Principal } from '@ridethrough/db/edge.ts'
-import { LIVE_CLOSE, type LiveEvent } from '@ridethrough/protocol/http/live.ts'
+import { LIVE_CLOSE } from '@ridethrough/protocol/http/live.ts'
 import { devicesWith, mayOn } from '@ridethrough/protocol/rights.ts'
 import type { WebSocket } from 'ws'
 import type { Metrics } from '../metrics.ts'
+import { type Face, type Frame, PERSON } from './face.ts'
 
 /** Above it, frames that a newer one replaces are left out. */
 const DROP_BYTES = 256 * 1024
@@ -15,6 +16,8 @@ const CLOSE_GRACE_MS = 1000
 
 export class Viewer {
   readonly principal: Principal
+  /** How devices are put to it. */
+  readonly face: Face
   /** What it was shown of each device besides the state, to tell whether it must be told anew. */
   readonly shown = new Map<string, string>()
   /** Devices whose newest state it has not got: left out because it was slow, or because its snapshot was under way. */
@@ -31,9 +34,10 @@ export class Viewer {
   #behindSince: number | undefined
   #killTimer: NodeJS.Timeout | undefined
 
-  constructor(socket: WebSocket, principal: Principal, metrics: Metrics) {
+  constructor(socket: WebSocket, principal: Principal, metrics: Metrics, face: Face = PERSON) {
     this.#socket = socket
     this.principal = principal
+    this.face = face
     this.#metrics = metrics
     socket.once('close', () => clearTimeout(this.#killTimer))
   }
@@ -55,7 +59,7 @@ export class Viewer {
     return this.watchesAll ? ids : ids.filter((id) => this.watched.has(id))
   }
 
-  send(event: LiveEvent): void {
+  send(event: Frame): void {
     this.sendText(JSON.stringify(event))
   }
 
