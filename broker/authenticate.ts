@@ -100,7 +100,7 @@ export class Authenticator {
   /** By a session or by an API token: the rights follow the credential, and are never more than it says. */
   async #person(token: string): Promise<Answer> {
     const { db, edge, clock } = this.#options
-    if (!edge.isServing()) return { outcome: 'not-serving' }
+    if (!(await edge.whenServing())) return { outcome: 'not-serving' }
     const now = new Date(clock.now())
     const found = await findCredential(db, token, now)
     // A link is opened in a browser, and shows what it shows there only.

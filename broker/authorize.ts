@@ -1,7 +1,7 @@
 // May this client publish here, may it subscribe to that? The topic table of the design, as decisions in memory.
 import { findCommand } from '@ridethrough/protocol/command.ts'
 import type { FaultCode } from '@ridethrough/protocol/fault.ts'
-import { mayOn } from '@ridethrough/protocol/rights.ts'
+import { holdsOn, mayOn } from '@ridethrough/protocol/rights.ts'
 import { agentTopic, parseFilter, parseTopic, type Topic } from '@ridethrough/protocol/topic.ts'
 import type { Session } from './sessions.ts'
 
@@ -56,7 +56,10 @@ function decidePerson(session: Session, topic: Topic | undefined, retain: boolea
 
 export type SubscribeRefusal = 'filter-malformed' | 'too-many-subscriptions' | 'foreign-topic' | 'device-not-visible'
 
-/** `undefined`: granted. A wildcard is granted where it can match anything readable; each delivery is checked anyway. */
+/**
+ * `undefined`: granted. A wildcard is granted where it can match anything readable, a single device also outside its weekly
+ * window and before its period: each delivery is checked anyway, and who connects at night is served in the morning.
+ */
 export function refuseSubscribe(session: Session, filter: string, now: number): SubscribeRefusal | undefined {
   if (parseFilter(filter) === undefined) return 'filter-malformed'
   if (!session.subscriptions.has(filter) && session.subscriptions.size >= MAX_SUBSCRIPTIONS) {
@@ -66,7 +69,9 @@ export function refuseSubscribe(session: Session, filter: string, now: number): 
   if (principal.kind === 'agent') return filter === agentTopic(principal.id, 'commands') ? undefined : 'foreign-topic'
   if (!READABLE.some((pattern) => mayMeet(filter.split('/'), pattern))) return 'foreign-topic'
   const deviceId = exactDeviceOf(filter)
-  return deviceId === undefined || mayOn(principal.rights, 'monitor', deviceId, now) ? undefined : 'device-not-visible'
+  return deviceId === undefined || holdsOn(principal.rights, 'monitor', deviceId, now)
+    ? undefined
+    : 'device-not-visible'
 }
 
 /** The one device that a filter of a person is about, or `undefined` when it is about several or none. */

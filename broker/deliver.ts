@@ -14,9 +14,16 @@ export type DeliverOptions = {
   readonly emitter: Emitter<AedesPublishPacket>
   readonly sessions: Sessions
   readonly isServing: () => boolean
+  /** Asks for the lease anew when it has ended; `false`: nobody is served, and who was has been cut. */
+  readonly whenServing: () => Promise<boolean>
   readonly clock: Clock
   readonly metrics: Metrics
 }
+
+/** Messages that may wait for the lease; beyond it those who wait for them lose their connection, so that they know. */
+const MAX_HELD = 10_000
+
+type Held = { readonly topic: TopicName; readonly payload: Buffer; readonly qos: QoS }
 
 export class Delivery {
   readonly #options: DeliverOptions
@@ -26,12 +33,50 @@ export class Delivery {
   /** The message that is being handed out, with what is the same for all its receivers. */
   #current: { counter: number; topic: Topic | undefined; frames: (PublishFrame | undefined)[] } | undefined
 
+  /** What came while the lease was in doubt, oldest first: judged when it is settled. */
+  #held: Held[] = []
+
   constructor(options: DeliverOptions) {
     this.#options = options
   }
 
   /** Hands a message of the broker's own to every subscriber that may have it. */
   fanOut(topic: TopicName, payload: Buffer, qos: QoS = 1): void {
+    const message = { topic, payload, qos }
+    if (this.#mustWait(topic)) this.#hold(message)
+    else this.#emit(message)
+  }
+
+  /** False: nobody is served. */
+  async whenServing(): Promise<boolean> {
+    return this.#options.isServing() || (await this.#options.whenServing())
+  }
+
+  get isServing(): boolean {
+    return this.#options.isServing()
+  }
+
+  #mustWait(topic: TopicName): boolean {
+    if (this.#held.length === 0 && this.#options.isServing()) return false
+    if (parseTopic(topic)?.kind === 'agent') return false
+    return this.#held.length > 0 || this.#options.sessions.persons().length > 0
+  }
+
+  #hold(message: Held): void {
+    if (this.#held.length >= MAX_HELD) {
+      for (const { connection } of this.#options.sessions.persons()) connection.cut('lease-lost')
+      return
+    }
+    this.#held.push(message)
+    if (this.#held.length > 1) return
+    void this.#options.whenServing().then((isServing) => {
+      const held = this.#held
+      this.#held = []
+      if (isServing) for (const one of held) this.#emit(one)
+    })
+  }
+
+  #emit({ topic, payload, qos }: Held): void {
     this.#counter += 1
     const packet = {
       cmd: 'publish' as const,

@@ -78,7 +78,8 @@ async function start(
   })
   let edge: Edge | undefined
   const isServing = () => edge?.isServing() ?? false
-  const delivery = new Delivery({ emitter, sessions, isServing, clock, metrics })
+  const whenServing = async () => (await edge?.whenServing()) ?? false
+  const delivery = new Delivery({ emitter, sessions, isServing, whenServing, clock, metrics })
   const retained = await RetainedStates.start(db, listener, log)
   onStop(() => retained.stop())
   const agents = new Agents({ db, clock, log, delivery })

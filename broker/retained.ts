@@ -63,6 +63,9 @@ export class RetainedStates {
   async send(delivery: Delivery, session: Session, filter: string, qos: QoS): Promise<void> {
     // A device that was deleted and claimed by somebody else keeps its id: its former owner's state must be gone first.
     if (this.#seen < session.principal.version) await this.#lookNow()
+    if (!delivery.isServing) await delivery.whenServing()
+    // unsubscribed, or cut, while this waited
+    if (!session.subscriptions.has(filter)) return
     const exact = filter.split('/')[2]
     const ids =
       exact !== undefined && exact !== '+' && exact !== '#' ? [exact] : session.principal.rights.byDevice.keys()

@@ -1,7 +1,7 @@
 // A change of access has come, or the lease is lost: cut what may not go on, at once and exactly.
 import type { Clock } from '@ridethrough/db/clock.ts'
 import { type Cut, type EdgeHooks, NOTHING_CUT, type Principal } from '@ridethrough/db/edge.ts'
-import { devicesWith } from '@ridethrough/protocol/rights.ts'
+import { devicesWith, holdsOn } from '@ridethrough/protocol/rights.ts'
 import { deviceTopic, matches } from '@ridethrough/protocol/topic.ts'
 import type { Logger } from 'pino'
 import type { Agents } from './agents.ts'
@@ -51,23 +51,22 @@ function cutOne(options: RevokeOptions, principal: Principal, session: Session):
 }
 
 function cutPerson({ unsubscribe, clock }: RevokeOptions, session: Session): Cut {
+  const { rights } = session.principal
+  const now = clock.now()
   const before = session.devices
-  const visible = new Set(devicesWith(session.principal.rights, 'monitor', clock.now()))
+  const visible = new Set(devicesWith(rights, 'monitor', now))
   session.devices = visible
   session.connection.takeBack((deviceId) => !visible.has(deviceId))
   if (session.connection.destroyed) return { subscriptions: session.subscriptions.size, connections: 1, viewers: 0 }
 
-  const lost = [...before].filter((id) => !visible.has(id))
+  const lost = new Set([...before].filter((id) => !visible.has(id)))
   let subscriptions = 0
   for (const filter of [...session.subscriptions.keys()]) {
     const deviceId = exactDeviceOf(filter)
-    if (deviceId !== undefined && !visible.has(deviceId)) {
-      unsubscribe(session, filter)
-      subscriptions += 1
-    } else if (deviceId === undefined && lost.some((id) => covers(filter, id))) {
-      // a wildcard stays, narrower than it was
-      subscriptions += 1
-    }
+    const isGone = deviceId !== undefined && !holdsOn(rights, 'monitor', deviceId, now)
+    if (isGone) unsubscribe(session, filter)
+    // Otherwise it stays: a wildcard is narrower now, a weekly window is closed until it opens again.
+    if (isGone || (deviceId === undefined ? coversAny(filter, lost) : lost.has(deviceId))) subscriptions += 1
   }
   return { subscriptions, connections: 0, viewers: 0 }
 }
@@ -83,8 +82,9 @@ function updateAgent({ agents, log }: RevokeOptions, session: Session): Cut {
   return NOTHING_CUT
 }
 
-function covers(filter: string, deviceId: string): boolean {
-  return (['state', 'events', 'commands'] as const).some((suffix) => matches(filter, deviceTopic(deviceId, suffix)))
+function coversAny(filter: string, deviceIds: ReadonlySet<string>): boolean {
+  const suffixes = ['state', 'events', 'commands'] as const
+  return [...deviceIds].some((id) => suffixes.some((suffix) => matches(filter, deviceTopic(id, suffix))))
 }
 
 function add(a: Cut, b: Cut): Cut {

@@ -60,6 +60,8 @@ export class Edge {
   #offs: (() => void)[] = []
   /** Beginnings and ends of periods up to here have been acted on. */
   #seenUntil: number
+  /** The next of them. */
+  #nextAt: number | null = null
 
   private constructor(options: EdgeOptions) {
     this.#options = options
@@ -82,6 +84,18 @@ export class Edge {
   isServing(): boolean {
     const { clock } = this.#options
     return clock.monotonic() < this.#leaseEnd.monotonic && clock.now() < this.#leaseEnd.wall
+  }
+
+  /**
+   * Whether people may be served: at once while the lease lasts. When it does not (the wall clock was stepped, the machine
+   * slept, the process was stopped) it is asked for anew first; `false` after that means that everybody was given up.
+   */
+  async whenServing(): Promise<boolean> {
+    if (this.isServing()) return true
+    this.#lookNow()
+    await this.#round
+    if (!this.isServing()) this.#endLease()
+    return this.isServing()
   }
 
   get appliedVersion(): number {
@@ -160,6 +174,8 @@ export class Edge {
   /** Read what changed, apply it, then confirm it and renew the lease in one statement. */
   async #runRound(): Promise<void> {
     if (!this.#isRegistered) await this.#register()
+    // Timers follow neither a wall clock that is stepped nor a machine that sleeps.
+    if (this.#hasClockMoved()) await this.#closeRunOut()
     const changes = await this.#changesSince(this.#applied)
     const cuts = await this.#apply(changes)
     const upTo = changes.at(-1)?.version ?? this.#applied
@@ -256,7 +272,7 @@ export class Edge {
     // A timer may fire a moment early: then the lease still lasts, and is looked at again.
     this.#leaseTimer = setTimeout(
       () => (this.isServing() ? this.#watchLease() : this.#endLease()),
-      this.#leaseEnd.monotonic - this.#options.clock.monotonic() + 1,
+      Math.max(0, this.#leaseEnd.monotonic - this.#options.clock.monotonic()) + 1,
     )
   }
 
@@ -273,15 +289,20 @@ export class Edge {
     clearTimeout(this.#clockTimer)
     if (this.#isStopped) return
     const now = clock.now()
-    // Not from now on: an instant may have passed whose timer had not fired yet when this one replaced it.
-    this.#seenUntil = Math.min(this.#seenUntil, now)
     let next: number | null = null
     for (const principal of this.#principals.values()) {
+      // Not from now on: an instant may have passed whose timer had not fired yet when this one replaced it.
       const at = principal.nextChangeAfter(this.#seenUntil)
       if (at !== null && (next === null || at < next)) next = at
     }
+    this.#nextAt = next
     if (next === null) return
     this.#clockTimer = setTimeout(() => this.#closeRunOut(), Math.min(Math.max(next - now, 0), LONGEST_TIMER_MS))
+  }
+
+  #hasClockMoved(): boolean {
+    const now = this.#options.clock.now()
+    return now < this.#seenUntil || (this.#nextAt !== null && now >= this.#nextAt)
   }
 
   async #closeRunOut(): Promise<void> {
@@ -289,6 +310,8 @@ export class Edge {
     const [since, now] = [this.#seenUntil, clock.now()]
     this.#seenUntil = now
     const due = [...this.#principals.values()].filter((one) => {
+      // Stepped back: whatever has begun or ended since then has not, once more.
+      if (now < since) return true
       const at = one.nextChangeAfter(since)
       return at !== null && at <= now
     })

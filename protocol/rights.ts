@@ -1,5 +1,5 @@
 // The compiled rights of one principal, as an edge holds them: answered in O(1) by device id.
-import { nextChange } from './period.ts'
+import { nextChange, positionIn } from './period.ts'
 import {
   type DeviceFact,
   type Facts,
@@ -10,7 +10,7 @@ import {
   variablesAt,
   viaOf,
 } from './policy.ts'
-import type { Privilege } from './privilege.ts'
+import { bitOf, type Privilege } from './privilege.ts'
 
 /** `version` is the `access_change` version of the snapshot that the facts were read in. */
 export type Rights = { readonly version: number; readonly byDevice: ReadonlyMap<string, readonly Grant[]> }
@@ -30,6 +30,15 @@ export function compileRights(subject: Subject, devices: readonly DeviceFact[], 
 export function mayOn(rights: Rights, privilege: Privilege, deviceId: string, now: number): Via | undefined {
   const grants = rights.byDevice.get(deviceId)
   return grants && viaOf(grants, privilege, now)
+}
+
+/** Whether it is held on this device now or at a later time: outside its weekly window, or before its period, too. */
+export function holdsOn(rights: Rights, privilege: Privilege, deviceId: string, now: number): boolean {
+  const grants = rights.byDevice.get(deviceId) ?? []
+  return grants.some(
+    ({ privileges, periods }) =>
+      (privileges & bitOf(privilege)) !== 0 && periods.every((period) => positionIn(period, now) !== 'after'),
+  )
 }
 
 /** Ids of the devices on which the privilege is held now. */
