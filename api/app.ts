@@ -101,7 +101,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
   if (!context.settings.hasMailServer) await app.register(mailboxRoutes, { context })
   await app.register(
     async (api) => {
-      await limitRate(api)
+      await limitRate(api, context.settings.requestsPerMinute)
       for (const routes of [
         accountRoutes,
         sessionRoutes,

@@ -44,6 +44,8 @@ const Environment = z.object({
     .positive()
     .max(24 * 90)
     .default(48),
+  /** From one network address, over all of the API; behind a proxy, TRUST_PROXY tells the addresses apart. */
+  REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(1800),
   /** Who makes the first account: whoever has the code that the server prints at its start, or whoever comes first. */
   SETUP: z.enum(['code', 'open']).default('code'),
 })
@@ -64,6 +66,7 @@ export type ApiConfig = {
   readonly trustProxy: readonly string[]
   readonly defaultPlan: (typeof PLANS)[number]
   readonly invitationHours: number
+  readonly requestsPerMinute: number
   readonly setup: 'code' | 'open'
 }
 
@@ -95,6 +98,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): ApiCon
     trustProxy: env.TRUST_PROXY?.split(',').map((one) => one.trim()) ?? [],
     defaultPlan: env.DEFAULT_PLAN,
     invitationHours: env.INVITATION_HOURS,
+    requestsPerMinute: env.REQUESTS_PER_MINUTE,
     setup: env.SETUP,
   }
 }

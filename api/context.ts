@@ -25,6 +25,8 @@ export type Settings = {
   readonly trustProxy: readonly string[]
   /** How long an invitation into a company lives (R41). */
   readonly invitationMs: number
+  /** That one network address may send. */
+  readonly requestsPerMinute: number
   /** `code`: the first account of an installation is made with the code that the server prints. */
   readonly setup: 'code' | 'open'
 }

@@ -97,6 +97,7 @@ async function open(
     webDist: config.webDist,
     trustProxy: config.trustProxy,
     invitationMs: config.invitationHours * 3_600_000,
+    requestsPerMinute: config.requestsPerMinute,
     setup: config.setup,
   }
   const mails = createMailWriter(await createMailTexts(), settings.publicUrl)

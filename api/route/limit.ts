@@ -8,12 +8,11 @@ import { networkOf } from '../refusals.ts'
 /** Routes that hash passwords, check codes or send mail for somebody who has not signed in. */
 export const GUESSABLE = { max: 120, timeWindow: 60_000 } as const
 
-const EVERYTHING = { max: 1800, timeWindow: 60_000 } as const
-
 /** For the scope of /api/v1 only: health, metrics and the console's files are never refused. */
-export async function limitRate(app: FastifyInstance): Promise<void> {
+export async function limitRate(app: FastifyInstance, requestsPerMinute: number): Promise<void> {
   await app.register(rateLimit, {
-    ...EVERYTHING,
+    max: requestsPerMinute,
+    timeWindow: 60_000,
     keyGenerator: (request) => networkOf(request.ip),
     errorResponseBuilder: (_request, { ttl }) =>
       new Fault('too-many-tries', 'Too many requests from this address: slow down', {
