@@ -9,8 +9,9 @@ export type PeriodPosition = 'before' | 'inside' | 'after'
 
 export function positionIn(period: Period, now: number): PeriodPosition {
   // A period that ends before it begins is over: nothing is ever inside it.
-  if (period.until !== null && now >= period.until) return 'after'
-  if (period.from !== null && now < period.from) return 'before'
+  // Asked this way round, an instant that is no number is never inside either.
+  if (period.until !== null && !(now < period.until)) return 'after'
+  if (period.from !== null && !(now >= period.from)) return 'before'
   return 'inside'
 }
 

@@ -280,8 +280,10 @@ function nearestMiss(subject: Subject, privilege: Privilege, device: DeviceFact,
 
 /** Why this way does not lead there. */
 function missOf(way: Way, privilege: Privilege, device: DeviceFact, now: number): Refusal {
-  if (way.standing !== 'open') return way.standing
   const position = positionIn(way.period, now)
+  // To resume or to accept what has run out would open nothing.
+  if (position === 'after' && (way.standing === 'pending' || way.standing === 'suspended')) return 'ended'
+  if (way.standing !== 'open') return way.standing
   if (position === 'before') return 'not-yet'
   if (position === 'after') return 'ended'
   if (compileSchedule(way.windows, device.timeZone)?.insideAt(now) === false) return 'outside-window'

@@ -1,4 +1,5 @@
 // Weekly windows: "Monday to Friday, 08:00 to 17:00", by the wall clock of the place where the device stands (R23).
+import { type Offset, offsetsBetween } from './zone.ts'
 
 export const WEEKDAYS = [1, 2, 3, 4, 5, 6, 7] as const
 /** ISO 8601: 1 is Monday. */
@@ -6,7 +7,7 @@ export type Weekday = (typeof WEEKDAYS)[number]
 
 /**
  * `from` and `until` are `HH:MM` of the wall clock; `until` may be `24:00`, and one that is not after `from` is on the
- * following day. `days` are those on which the window begins. Where the clocks are put back an hour is there twice and is
+ * following day (so equal ones last a whole day). `days` are those on which the window begins. Where the clocks are put back an hour is there twice and is
  * inside twice; where they are put forward it is not there at all.
  */
 export type WeeklyWindow = { readonly days: Weekday[]; readonly from: string; readonly until: string }
@@ -20,8 +21,6 @@ export type Schedule = {
 
 type Minutes = { readonly day: number; readonly from: number; readonly until: number }
 type Segment = { readonly from: number; readonly until: number; readonly isInside: boolean }
-/** The zone is this far ahead of UTC from `from` on. */
-type Offset = { readonly from: number; readonly ms: number }
 
 const MINUTE_MS = 60_000
 const DAY_MS = 1440 * MINUTE_MS
@@ -29,7 +28,9 @@ const WEEK_MINUTES = 7 * 1440
 /** Two weeks show every change that comes again each week, and one that a change of the clocks has swallowed once. */
 const HORIZON_DAYS = 15
 
-/** `undefined` when there are no windows: nothing is restricted then. */
+/**
+ * `undefined` when there are no windows: nothing is restricted then. In a zone that does not exist no instant is inside.
+ */
 export function compileSchedule(windows: readonly WeeklyWindow[], timeZone: string): Schedule | undefined {
   if (windows.length === 0) return undefined
   const spans = windows.flatMap(spansOf)
@@ -59,7 +60,7 @@ function minutesOf(text: string): number {
 }
 
 function findSegment(spans: readonly Minutes[], timeZone: string, now: number): Segment {
-  const offsets = offsetsFrom(timeZone, now)
+  const offsets = offsetsBetween(timeZone, now, now + HORIZON_DAYS * DAY_MS)
   const insideAt = (at: number) => isInside(spans, at + offsetIn(offsets, at))
   const isInsideNow = insideAt(now)
   const until = boundaries(spans, offsets, now).find((at) => insideAt(at) !== isInsideNow)
@@ -86,50 +87,9 @@ function boundaries(spans: readonly Minutes[], offsets: readonly Offset[], now: 
   return [...found].filter((at) => at > now).sort((a, b) => a - b)
 }
 
-/** From `now` to the horizon, with the instants at which the clocks change. */
-function offsetsFrom(timeZone: string, now: number): Offset[] {
-  const found: Offset[] = [{ from: now, ms: offsetAt(timeZone, now) }]
-  for (let day = 1; day <= HORIZON_DAYS + 1; day += 1) {
-    const at = now + day * DAY_MS
-    const ms = offsetAt(timeZone, at)
-    if (ms !== found.at(-1)?.ms) found.push({ from: transitionIn(timeZone, at - DAY_MS, at), ms })
-  }
-  return found
-}
-
+/** NaN, in which nothing is inside, where the zone does not exist. */
 function offsetIn(offsets: readonly Offset[], at: number): number {
-  return offsets.findLast(({ from }) => from <= at)?.ms ?? 0
-}
-
-function transitionIn(timeZone: string, from: number, until: number): number {
-  const after = offsetAt(timeZone, until)
-  let [low, high] = [from, until]
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2)
-    if (offsetAt(timeZone, middle) === after) high = middle
-    else low = middle
-  }
-  return high
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>()
-
-/** How far the wall clock of the zone is ahead of UTC, in milliseconds. */
-function offsetAt(timeZone: string, at: number): number {
-  let format = formats.get(timeZone)
-  if (!format) {
-    format = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
-      timeZone,
-      hourCycle: 'h23',
-      ...({ year: 'numeric', month: 'numeric', day: 'numeric' } as const),
-      ...({ hour: 'numeric', minute: 'numeric', second: 'numeric' } as const),
-    })
-    formats.set(timeZone, format)
-  }
-  const part = new Map(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
-  const get = (type: Intl.DateTimeFormatPartTypes) => part.get(type) ?? 0
-  const local = Date.UTC(get('year'), get('month') - 1, get('day'), get('hour'), get('minute'), get('second'))
-  return local - Math.floor(at / 1000) * 1000
+  return offsets.findLast(({ from }) => from <= at)?.ms ?? Number.NaN
 }
 
 function modulo(value: number, by: number): number {
