@@ -42,6 +42,8 @@ export type ApiContext = {
   readonly mails: MailWriter
   /** Seals the secrets of authenticators. */
   readonly secrets: SecretBox
+  /** Seals the tokens of links. */
+  readonly linkSecrets: SecretBox
   readonly throttles: Throttles
   readonly reads: Reads
   readonly refusals: Refusals

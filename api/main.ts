@@ -108,6 +108,7 @@ async function open(
     ...{ db, listener, edge, clock, log, settings, passwords, mails, reads, hub, metrics },
     refusals,
     secrets: createSecretBox(config.secretKey, 'totp'),
+    linkSecrets: createSecretBox(config.secretKey, 'link'),
     throttles: createThrottles(db),
   }
   const app = await buildApp(context, tls?.options)
@@ -126,8 +127,10 @@ function followStates({ listener, hub }: ApiContext): (() => void)[] {
   return [
     listener.on('device_state', (payload) => hub.refresh(payload.split(','))),
     listener.on('agent_state', (agentId) => hub.refreshAgent(agentId)),
+    listener.on('notice', (accountId) => hub.tellUnread(accountId)),
     // What was said while nobody listened is lost: everything that is watched is read again.
     listener.onUp(() => hub.refreshAll()),
+    listener.onUp(() => hub.tellUnread()),
   ]
 }
 

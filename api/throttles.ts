@@ -57,5 +57,21 @@ export function createThrottles(db: Db) {
     /** Invitations of one account: people outside get mail because of them. */
     invitation: createThrottle(db, 'invitation', { free: 200, ...hourly }),
     resend: createThrottle(db, 'resend', { free: 5, ...hourly }),
+    /** Links that one account makes. */
+    linkMaking: createThrottle(db, 'link-making', { free: 200, ...hourly }),
+    /** Wrong PINs, and links that there are not, from one network. */
+    linkFrom: createThrottle(db, 'link-from', {
+      free: 20,
+      firstWaitMs: 10 * SECOND,
+      longestWaitMs: 15 * MINUTE,
+      forgetMs: HOUR,
+    }),
+    /** Wrong PINs for one link from anywhere: a PIN is short, and whoever guesses has the link already. */
+    linkPin: createThrottle(db, 'link-pin', {
+      free: 10,
+      firstWaitMs: MINUTE,
+      longestWaitMs: HOUR,
+      forgetMs: 24 * HOUR,
+    }),
   }
 }

@@ -37,6 +37,9 @@ export const FAULTS = {
   'name-taken': [409, 'There is one of this name already'],
   'link-used-up': [410, 'The link was opened as often as it may be'],
   'link-ended': [410, 'The link has ended'],
+  'link-not-yet': [403, 'The link does not open yet'],
+  'link-outside-hours': [403, 'The link does not open at this hour'],
+  'link-suspended': [403, 'The link is stopped for the time being'],
   'pin-needed': [401, 'The link asks for its PIN'],
   'pin-wrong': [401, 'The PIN is wrong'],
   'code-used': [409, 'The code was used already'],
@@ -61,7 +64,7 @@ export class Fault extends Error {
   readonly code: FaultCode
   /** Fields at fault, each with its own sentence; only for `input-invalid` and `body-malformed`. */
   readonly fields: readonly { readonly path: string; readonly message: string }[]
-  /** Seconds to wait before another try; only for `too-many-tries`. */
+  /** Seconds to wait before another try; only for `too-many-tries` and links that open later. */
   readonly retryAfter: number | undefined
 
   constructor(

@@ -26,6 +26,7 @@ import { changeAccess, noDevice, refusal } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { recordEvent, recordingRefusals, type SignedIn, signedIn } from '../event.ts'
 import { stateView } from '../freshness.ts'
+import { dropFromLinks, linksToDropFrom } from '../link/drop.ts'
 import { principalOf, viewerOf } from '../plugin/auth.ts'
 import { recordShare } from '../share-event.ts'
 import { deviceView, shareIdOf, shareIdsOf } from '../view.ts'
@@ -187,6 +188,7 @@ async function giveUp(tx: ApiContext['db'], actor: SignedIn, id: string, at: Dat
   const device = await findDevice(tx, id)
   if (!device) throw noDevice()
   const shares = await listSharesOfDevice(tx, id)
+  const links = await linksToDropFrom(tx, id)
   const { companyId, name } = device
   for (const share of shares) {
     const isLast = share.devices.every((one) => one.id === id)
@@ -200,9 +202,10 @@ async function giveUp(tx: ApiContext['db'], actor: SignedIn, id: string, at: Dat
     const devices = share.devices.filter((one) => one.id === id)
     await recordShare(tx, actor, kind, { ...share, devices }, { because: 'device.deleted' })
   }
+  const ended = await dropFromLinks(tx, actor, links, id)
   const recipients = shares.flatMap((share) => (share.accountId === null ? [] : [share.accountId]))
   const accounts = [...recipients, ...(await listCompanyAccountIds(tx, companyId))]
-  return { accounts, devices: [id], agents: [device.agentId], what: 'device given up' }
+  return { accounts, devices: [id], agents: [device.agentId], ...ended, what: 'device given up' }
 }
 
 /** As the principal may see it at this instant. */

@@ -93,7 +93,6 @@ export async function abandonCompany(tx: Db, id: string, at: Date): Promise<void
   await sql`
     delete from company c where c.id = ${id}
       and not exists (select from account where company_id = c.id) and not exists (select from device where company_id = c.id)
-      and not exists (select from share where company_id = c.id) and not exists (select from invitation where company_id = c.id)`.execute(
-    tx,
-  )
+      and not exists (select from share where company_id = c.id) and not exists (select from link where company_id = c.id)
+      and not exists (select from invitation where company_id = c.id)`.execute(tx)
 }

@@ -99,8 +99,13 @@ export const LinkDeviceView = z.object({
   state: StateView,
 })
 export type LinkDeviceView = z.infer<typeof LinkDeviceView>
+/** Whether there is anything to see now, and why not. */
+export const LINK_STANDINGS = ['open', 'not-yet', 'outside-hours', 'suspended'] as const
 /** `GET /link`. */
 export const LinkPageView = z.object({
+  standing: z.enum(LINK_STANDINGS),
+  /** When it opens by itself; `null` when it is open, or when nobody knows. */
+  opensAt: Instant.nullable(),
   until: Instant.nullable(),
   windows: WindowList,
   devices: z.array(LinkDeviceView),
