@@ -31,6 +31,7 @@ import { liveRoutes } from './route/live.ts'
 import { mailboxRoutes } from './route/mailbox.ts'
 import { memberRoutes } from './route/member.ts'
 import { mqttRoutes } from './route/mqtt.ts'
+import { noticeRoutes } from './route/notice.ts'
 import { operationRoutes } from './route/operations.ts'
 import { passkeyRoutes } from './route/passkey.ts'
 import { passwordRoutes } from './route/password.ts'
@@ -120,6 +121,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
         invitationRoutes,
         setupRoutes,
         eventRoutes,
+        noticeRoutes,
         liveRoutes,
       ]) {
         await api.register(routes, { context })

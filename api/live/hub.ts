@@ -2,6 +2,7 @@
 import type { Clock } from '@ridethrough/db/clock.ts'
 import type { Principal } from '@ridethrough/db/edge.ts'
 import { type Device, listDevices } from '@ridethrough/db/query/device.ts'
+import { countUnreadNotices } from '@ridethrough/db/query/notice.ts'
 import { findSharers } from '@ridethrough/db/query/share.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { LIVE_CLOSE } from '@ridethrough/protocol/http/live.ts'
@@ -34,6 +35,9 @@ export class LiveHub {
   readonly #known = new Map<string, Known>()
   #waiting = new Set<string>()
   #isReading = false
+  /** Accounts whose unread notices are to be counted anew. */
+  readonly #noticed = new Set<string>()
+  #isCounting = false
   #ticks: NodeJS.Timeout | undefined
   #heartbeatAt = 0
 
@@ -133,6 +137,37 @@ export class LiveHub {
 
   refreshAll(): void {
     this.refresh(this.#watchers.keys())
+  }
+
+  /** There are notices for this account, or some were read; `undefined`: perhaps for anybody. */
+  tellUnread(accountId?: string): void {
+    for (const { hearsNotices, principal } of this.#viewers) {
+      if (hearsNotices && (accountId === undefined || principal.id === accountId)) this.#noticed.add(principal.id)
+    }
+    if (this.#noticed.size > 0) this.#run(this.#countNoticed())
+  }
+
+  /** One count at a time, so that an older one never comes last. */
+  async #countNoticed(): Promise<void> {
+    if (this.#isCounting) return
+    this.#isCounting = true
+    try {
+      while (this.#noticed.size > 0) {
+        const accounts = [...this.#noticed]
+        this.#noticed.clear()
+        const counts = await countUnreadNotices(this.#options.db, accounts)
+        if (this.#options.isServing()) this.#sendCounts(counts)
+      }
+    } finally {
+      this.#isCounting = false
+    }
+  }
+
+  #sendCounts(counts: ReadonlyMap<string, number>): void {
+    for (const viewer of this.#viewers) {
+      const unread = viewer.hearsNotices ? counts.get(viewer.principal.id) : undefined
+      if (unread !== undefined && !viewer.principal.isEnded) viewer.send({ type: 'notices', unread })
+    }
   }
 
   /** One read at a time: what changes meanwhile is read together in the next. */

@@ -27,6 +27,8 @@ export class Viewer {
   /** What it is to be shown is put together one after the other. */
   work: Promise<void> = Promise.resolve()
   watchesAll = false
+  /** Told of the account's notices: somebody who is signed in, never a token. */
+  hearsNotices = false
   readonly watched = new Set<string>()
   isLoading = false
   readonly #socket: WebSocket

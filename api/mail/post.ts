@@ -3,6 +3,10 @@ import { insertMail, type NewMail } from '@ridethrough/db/query/mail.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import type { ApiContext } from '../context.ts'
 
-export function postMail({ settings }: Pick<ApiContext, 'settings'>, tx: Db, mail: NewMail): Promise<void> {
+export function postMail(
+  { settings }: { readonly settings: Pick<ApiContext['settings'], 'hasMailServer'> },
+  tx: Db,
+  mail: NewMail,
+): Promise<void> {
   return insertMail(tx, mail, { isSent: settings.hasMailServer })
 }

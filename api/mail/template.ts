@@ -3,18 +3,20 @@ import type { NewMail } from '@ridethrough/db/query/mail.ts'
 import { PRIVILEGE_TEXT, type PrivilegeMask, privilegesOf } from '@ridethrough/protocol/privilege.ts'
 import type { TFunction } from 'i18next'
 import { type MailPart, renderMail } from './layout.ts'
+import { createNoticeMails, type NoticeMails } from './notice.ts'
 import { createSafetyMails, type SafetyMails } from './safety.ts'
 
-export type MailWriter = SafetyMails & {
-  verify(to: { email: string; name: string }, code: string, until: Date): NewMail
-  registered(to: { email: string; name: string }): NewMail
-  invitation(invitation: Invitation): NewMail
-  accepted(to: { email: string; name: string }, recipient: string, devices: readonly MailDevice[]): NewMail
-  revoked(to: { email: string }, sharer: string, devices: readonly MailDevice[]): NewMail
-  teamInvitation(invitation: TeamInvitation): NewMail
-  teamJoined(to: Addressee, member: Addressee, company: string): NewMail
-  teamDeactivated(to: Addressee, owners: readonly Addressee[]): NewMail
-}
+export type MailWriter = SafetyMails &
+  NoticeMails & {
+    verify(to: { email: string; name: string }, code: string, until: Date): NewMail
+    registered(to: { email: string; name: string }): NewMail
+    invitation(invitation: Invitation): NewMail
+    accepted(to: { email: string; name: string }, recipient: string, devices: readonly MailDevice[]): NewMail
+    revoked(to: { email: string }, sharer: string, devices: readonly MailDevice[]): NewMail
+    teamInvitation(invitation: TeamInvitation): NewMail
+    teamJoined(to: Addressee, member: Addressee, company: string): NewMail
+    teamDeactivated(to: Addressee, owners: readonly Addressee[]): NewMail
+  }
 
 export type MailDevice = {
   readonly name: string
@@ -135,6 +137,7 @@ export function createMailWriter(t: TFunction, publicUrl: () => string): MailWri
         text(t('teamDeactivated.ask')),
         { kind: 'list', items: owners.map(({ name, email }) => `${name} (${email})`) },
       ]),
+    ...createNoticeMails(t, publicUrl, write),
     ...createSafetyMails(t, publicUrl, write),
   }
 }

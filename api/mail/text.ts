@@ -1,5 +1,6 @@
 // The words of the mails, by key. i18next fills the braces; escaping is the template's business.
 import { createInstance, type TFunction } from 'i18next'
+import { noticeEn } from './notice-text.ts'
 import { safetyEn } from './safety-text.ts'
 
 const en = {
@@ -67,6 +68,7 @@ const en = {
     lead: 'an owner of your company has deactivated your account. You cannot sign in until it is reactivated; whatever was signed in with it is signed out.',
     ask: 'If you think that this is a mistake, ask an owner of your company:',
   },
+  happened: noticeEn,
   ...safetyEn,
 } as const
 

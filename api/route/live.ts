@@ -6,7 +6,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { RawData, WebSocket } from 'ws'
 import type { ApiContext } from '../context.ts'
 import { Viewer } from '../live/viewer.ts'
-import { checkSocketOrigin, viewerOf } from '../plugin/auth.ts'
+import { type Viewer as Asker, checkSocketOrigin, viewerOf } from '../plugin/auth.ts'
 
 /** Requests of one connection that may wait to be worked off. */
 const MOST_WAITING = 64
@@ -23,7 +23,7 @@ export const liveRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
       tags: ['live'],
       summary: 'Watch devices over a WebSocket',
       description:
-        'Send `{"type":"watch","devices":"all"}` or a list of ids; what comes is `snapshot`, `state`, `device`, `gone`, `heartbeat` and `error`. Close codes: 4401 signed out, 4408 too slow, 4503 rights cannot be confirmed.',
+        'Send `{"type":"watch","devices":"all"}` or a list of ids; what comes is `snapshot`, `state`, `device`, `gone`, `notices`, `heartbeat` and `error`. Close codes: 4401 signed out, 4408 too slow, 4503 rights cannot be confirmed.',
     },
     handler: async (_request, reply) => {
       reply.header('upgrade', 'websocket')
@@ -64,7 +64,7 @@ function serve(context: ApiContext, socket: WebSocket, request: FastifyRequest):
 async function openViewer(
   { edge, hub, metrics }: ApiContext,
   socket: WebSocket,
-  { accountId, credentialId }: { accountId: string; credentialId: string },
+  { accountId, credentialId, kind }: Asker,
 ): Promise<Viewer | undefined> {
   if (!edge.isServing()) {
     socket.close(LIVE_CLOSE.rightsUnknown, 'this server cannot confirm rights at the moment')
@@ -80,6 +80,7 @@ async function openViewer(
     return undefined
   }
   const viewer = new Viewer(socket, principal, metrics)
+  viewer.hearsNotices = kind === 'session'
   hub.add(viewer)
   socket.once('close', () => {
     hub.remove(viewer)
