@@ -1,0 +1,50 @@
+// `npm run bench -- NAME`: measures on real processes and prints what it found; writes the same as JSON where asked.
+import { writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { benchRevoke } from './revoke.ts'
+import { benchScale } from './scale.ts'
+
+/** Figures by name, to be kept as JSON. */
+export type Figures = Readonly<Record<string, unknown>>
+
+const BENCHES: Readonly<
+  Record<string, { readonly what: string; readonly run: (options: Numbers) => Promise<Figures> }>
+> = {
+  revoke: {
+    what: 'revocations under load: --revocations 10000 --rate 200 --viewers 100 --hz 25',
+    run: benchRevoke,
+  },
+  scale: {
+    what: 'the same requests with 1,000 and with 1,000,000 shares: --small 1000 --large 1000000',
+    run: benchScale,
+  },
+}
+
+export type Numbers = Readonly<Record<string, number>>
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: { json: { type: 'string' } },
+})
+const bench = BENCHES[positionals[0] ?? '']
+if (!bench) {
+  console.error('Name one of:')
+  for (const [name, { what }] of Object.entries(BENCHES)) console.error(`  npm run bench -- ${name}   ${what}`)
+  process.exit(2)
+}
+const figures = await bench.run(numbersIn(process.argv.slice(2)))
+if (typeof values.json === 'string') await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`)
+process.exit(0)
+
+/** `--name 5` and `--name=5`. */
+function numbersIn(args: readonly string[]): Numbers {
+  const found: Record<string, number> = {}
+  for (const [index, arg] of args.entries()) {
+    const match = /^--([a-z]+)(?:=(\d+))?$/.exec(arg)
+    if (!match?.[1]) continue
+    const value = Number(match[2] ?? args[index + 1])
+    if (Number.isFinite(value)) found[match[1]] = value
+  }
+  return found
+}
