@@ -18,6 +18,25 @@ export function openDb(databaseUrl: string, log: Logger, options: { max?: number
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: openPool(databaseUrl, log, options) }) })
 }
 
+/**
+ * A comment at the head of a long statement: PostgreSQL then plans it once per connection and not each time. One name, one
+ * text: a statement whose text depends on its arguments must not have one.
+ */
+export function kept(name: string): string {
+  return `-- kept: ${name}\n`
+}
+
+/** Kysely hands over texts and values only, so the name of a statement to keep travels in its text. */
+class KeepingClient extends pg.Client {
+  // biome-ignore lint/suspicious/noExplicitAny: pg has a dozen forms of this method; all but one are passed on as they are.
+  override query(...args: any[]): any {
+    const [text, values, ...rest] = args
+    const name = typeof text === 'string' ? /^-- kept: (\S+)/.exec(text)?.[1] : undefined
+    const passed = name === undefined ? args : [{ name, text, values }, ...rest]
+    return Reflect.apply(super.query, this, passed)
+  }
+}
+
 /** For libraries that speak to PostgreSQL by themselves. */
 export function openPool(databaseUrl: string, log: Logger, options: { max?: number } = {}): pg.Pool {
   const pool = new pg.Pool({
@@ -25,6 +44,7 @@ export function openPool(databaseUrl: string, log: Logger, options: { max?: numb
     max: options.max ?? 10,
     types,
     connectionTimeoutMillis: 10_000,
+    Client: KeepingClient,
   })
   // Without a listener an idle connection's end (a restarted server) would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'a database connection was lost'))

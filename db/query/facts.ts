@@ -11,6 +11,7 @@ import type {
   Terms,
 } from '@ridethrough/protocol/policy.ts'
 import { type RawBuilder, sql } from 'kysely'
+import { kept } from '../pool.ts'
 import type { Db } from '../schema.ts'
 
 export type FactSheet = { readonly version: number; readonly devices: readonly DeviceFact[]; readonly facts: Facts }
@@ -34,7 +35,7 @@ type Which = {
 export function loadFactsOf(db: Db, { accounts, links }: Asked): Promise<FactSheet> {
   const ofAccounts = sql`any(${sql.val([...accounts])}::uuid[])`
   const ofLinks = sql`any(${sql.val([...links])}::uuid[])`
-  return load(db, {
+  return load(db, 'facts-of-viewers', {
     accounts: sql`select id from account where id = ${ofAccounts}`,
     shares: sql`select id from share where account_id = ${ofAccounts} and state in ('pending', 'accepted')`,
     guests: sql`select id from guest_entry where account_id = ${ofAccounts} and state in ('pending', 'accepted')`,
@@ -68,7 +69,7 @@ export function loadFactsOfAccounts(db: Db, accountIds: readonly string[]): Prom
  */
 export function loadFactsOfDevices(db: Db, deviceIds: readonly string[]): Promise<FactSheet> {
   const ids = sql`any(${sql.val([...deviceIds])}::uuid[])`
-  return load(db, {
+  return load(db, 'facts-of-devices', {
     accounts: sql`
       select a.id from account a join device d on d.company_id = a.company_id where d.id = ${ids}
       union
@@ -94,11 +95,28 @@ type Sheet = {
   links: Flat<LinkFact>[] | null
 }
 
-async function load(db: Db, which: Which): Promise<FactSheet> {
+async function load(db: Db, name: string, which: Which): Promise<FactSheet> {
   // What a device sheet does not name is left out of the lists too: the facts are about the devices that were asked for.
-  const { rows } = await sql<Sheet>`
+  const { rows } = await sql<Sheet>`${sql.raw(kept(name))}
     with shares_asked as materialized (${which.shares}), guests_asked as materialized (${which.guests}),
-    links_asked as materialized (${which.links}), who as materialized (${which.accounts}), what as materialized (${which.devices})
+    links_asked as materialized (${which.links}), who as materialized (${which.accounts}), what as materialized (${which.devices}),
+    devices_of_share as (
+      select share_id, ${ids('device_id')} filter (where removed_by is null) as present, ${ids('device_id')} filter (where removed_by is not null) as removed
+      from share_device where share_id in (select id from shares_asked) and device_id in (select id from what) group by share_id),
+    devices_of_group as (
+      select group_id, ${ids('device_id')} as present from device_group_member
+      where group_id in (select group_id from guest_group where entry_id in (select id from guests_asked)) and device_id in (select id from what)
+      group by group_id),
+    groups_of_guest as (
+      select gg.entry_id, json_agg(json_build_object('privileges', coalesce(r.privileges, gg.privileges), 'deviceIds', coalesce(m.present, '[]'))) as groups
+      from guest_group gg left join role r on r.id = gg.role_id left join devices_of_group m on m.group_id = gg.group_id
+      where gg.entry_id in (select id from guests_asked) group by gg.entry_id),
+    devices_of_guest as (
+      select entry_id, ${ids('device_id')} as present from guest_device
+      where entry_id in (select id from guests_asked) and device_id in (select id from what) group by entry_id),
+    devices_of_link as (
+      select link_id, ${ids('device_id')} as present from link_device
+      where link_id in (select id from links_asked) and device_id in (select id from what) group by link_id)
     select
       (select version from access_clock) as version,
       (select json_agg(json_build_object('id', d.id, 'companyId', d.company_id, 'plan', d.plan, 'timeZone', d.time_zone))
@@ -107,20 +125,19 @@ async function load(db: Db, which: Which): Promise<FactSheet> {
         from account a join company c on c.id = a.company_id where a.id in (select id from who)) as memberships,
       (select json_agg(json_build_object('id', s.id, 'accountId', s.account_id, 'state', s.state, 'suspended', s.suspended_at is not null,
           'privileges', coalesce(r.privileges, s.privileges), ${terms('s')},
-          'deviceIds', (select coalesce(json_agg(sd.device_id) filter (where sd.removed_by is null), '[]') from share_device sd where sd.share_id = s.id and sd.device_id in (select id from what)),
-          'removedIds', (select coalesce(json_agg(sd.device_id) filter (where sd.removed_by is not null), '[]') from share_device sd where sd.share_id = s.id and sd.device_id in (select id from what))))
-        from share s left join role r on r.id = s.role_id where s.id in (select id from shares_asked)) as shares,
+          'deviceIds', coalesce(sd.present, '[]'), 'removedIds', coalesce(sd.removed, '[]')))
+        from share s left join role r on r.id = s.role_id left join devices_of_share sd on sd.share_id = s.id
+        where s.id in (select id from shares_asked)) as shares,
       (select json_agg(json_build_object('id', g.id, 'accountId', g.account_id, 'companyId', g.company_id, 'state', g.state, 'active', g.active, 'mode', g.mode,
           'privileges', coalesce(r.privileges, g.privileges), ${terms('g')},
-          'groups', (select coalesce(json_agg(json_build_object('privileges', coalesce(gr.privileges, gg.privileges),
-              'deviceIds', (select coalesce(json_agg(m.device_id), '[]') from device_group_member m where m.group_id = gg.group_id and m.device_id in (select id from what)))), '[]')
-            from guest_group gg left join role gr on gr.id = gg.role_id where gg.entry_id = g.id),
-          'deviceIds', (select coalesce(json_agg(gd.device_id), '[]') from guest_device gd where gd.entry_id = g.id and gd.device_id in (select id from what))))
-        from guest_entry g left join role r on r.id = g.role_id where g.id in (select id from guests_asked)) as guests,
+          'groups', coalesce(gs.groups, '[]'), 'deviceIds', coalesce(gd.present, '[]')))
+        from guest_entry g left join role r on r.id = g.role_id
+        left join groups_of_guest gs on gs.entry_id = g.id left join devices_of_guest gd on gd.entry_id = g.id
+        where g.id in (select id from guests_asked)) as guests,
       (select json_agg(json_build_object('id', l.id, 'ended', l.ended_at is not null, 'suspended', l.suspended_at is not null,
-          'privileges', l.privileges, 'variables', l.variables, ${terms('l')},
-          'deviceIds', (select coalesce(json_agg(ld.device_id), '[]') from link_device ld where ld.link_id = l.id and ld.device_id in (select id from what))))
-        from link l where l.id in (select id from links_asked)) as links
+          'privileges', l.privileges, 'variables', l.variables, ${terms('l')}, 'deviceIds', coalesce(ld.present, '[]')))
+        from link l left join devices_of_link ld on ld.link_id = l.id
+        where l.id in (select id from links_asked)) as links
   `.execute(db)
   const sheet = rows[0]
   if (!sheet) throw new Error('the access clock is missing')
@@ -134,6 +151,10 @@ async function load(db: Db, which: Which): Promise<FactSheet> {
       links: (sheet.links ?? []).map(unflat),
     },
   }
+}
+
+function ids(column: string): RawBuilder<unknown> {
+  return sql`json_agg(${sql.ref(column)})`
 }
 
 function terms(table: 's' | 'g' | 'l'): RawBuilder<unknown> {
