@@ -1,13 +1,16 @@
 // The past of a device as charts need it: numbers over time, with the gaps left visible.
 import { findDevice } from '@ridethrough/db/query/device.ts'
-import { type HistoryPoint, readHistory } from '@ridethrough/db/query/history.ts'
+import { type HistoryPoint, readHistory, type Span } from '@ridethrough/db/query/history.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { IdParams } from '@ridethrough/protocol/http/common.ts'
 import { HistoryQuery, HistoryView } from '@ridethrough/protocol/http/device.ts'
 import { type Grant, viaOf } from '@ridethrough/protocol/policy.ts'
+import { mayOn, type Rights, variablesOn } from '@ridethrough/protocol/rights.ts'
 import { VARIABLE_NAME } from '@ridethrough/protocol/variable.ts'
+import { compileSchedule } from '@ridethrough/protocol/window.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { noDevice, refusal } from '../access.ts'
+import type { z } from 'zod'
+import { refusal } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { silentAfterMs } from '../freshness.ts'
 import { principalOf, viewerOf } from '../plugin/auth.ts'
@@ -34,43 +37,73 @@ export const historyRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
     },
     async (request) => {
       const { id } = request.params
-      const principal = principalOf(request)
+      const { rights } = principalOf(request)
       const now = clock.now()
-      const variables = parseNames(request.query.variables)
-      const range = parseRange(request.query, now)
-      const bounds = boundsOf(principal.rights.byDevice.get(id) ?? [], now)
-      if (!bounds) throw await refusal(db, viewerOf(request), 'history', id, now)
-      const device = await findDevice(db, id)
-      if (!device) throw noDevice()
-      const from = Math.max(range.from, bounds.from)
-      const to = Math.min(range.to, bounds.to)
-      // Buckets no narrower than the poll interval: else every other one would be empty.
-      const stepMs = Math.max((range.to - range.from) / request.query.points, device.status.agent.intervalS * 1000)
-      const series =
-        from < to
-          ? await readHistory(db, { deviceId: id, variables, from, to, stepMs })
-          : new Map(variables.map((name) => [name, []]))
-      const gapMs = silentAfterMs(device.status) + stepMs
-      return {
-        deviceId: id,
-        from: new Date(range.from).toISOString(),
-        to: new Date(range.to).toISOString(),
-        series: [...series].map(([variable, points]) => ({ variable, points: withGaps(points, gapMs) })),
-      }
+      const past = await readPast(context, rights, id, request.query, now)
+      if (!past) throw await refusal(db, viewerOf(request), 'history', id, now)
+      return past
     },
   )
 }
 
-/** R64: what of the past may be seen through those grants that hold now; `undefined`: nothing. */
-export function boundsOf(grants: readonly Grant[], now: number): { from: number; to: number } | undefined {
+/** As these rights show it at `now`; `undefined` when they show nothing of it. */
+export async function readPast(
+  { db }: Pick<ApiContext, 'db'>,
+  rights: Rights,
+  id: string,
+  query: z.output<typeof HistoryQuery>,
+  now: number,
+): Promise<z.input<typeof HistoryView> | undefined> {
+  const variables = parseNames(query.variables)
+  const range = parseRange(query, now)
+  if (mayOn(rights, 'history', id, now) === undefined) return undefined
+  const device = await findDevice(db, id)
+  if (!device) return undefined
+  const allowed = variablesOn(rights, 'history', id, now)
+  const beyond = variables.find((name) => allowed !== null && !allowed.has(name))
+  if (beyond !== undefined) throw new Fault('right-missing', `You may not see ${beyond} of this device`)
+  const within = spansWithin(rights.byDevice.get(id) ?? [], device.timeZone, range, now)
+  // Buckets no narrower than the poll interval: else every other one would be empty.
+  const stepMs = Math.max((range.to - range.from) / query.points, device.status.agent.intervalS * 1000)
+  const series = await readHistory(db, { deviceId: id, variables, ...range, within, stepMs })
+  const gapMs = silentAfterMs(device.status) + stepMs
+  return {
+    deviceId: id,
+    from: new Date(range.from).toISOString(),
+    to: new Date(range.to).toISOString(),
+    series: [...series].map(([variable, points]) => ({ variable, points: withGaps(points, gapMs) })),
+  }
+}
+
+/**
+ * R64: what of the past may be seen through those grants that hold now: what lies inside the period and the windows of
+ * one of them. Ascending, apart from each other.
+ */
+export function spansWithin(grants: readonly Grant[], timeZone: string, range: Span, now: number): Span[] {
   const live = grants.filter((grant) => viaOf([grant], 'history', now) !== undefined)
-  if (live.length === 0) return undefined
-  const windows = live.map(({ periods }) => ({
-    from: Math.max(...periods.map((period) => period.from ?? Number.NEGATIVE_INFINITY)),
-    to: Math.min(...periods.map((period) => period.until ?? Number.POSITIVE_INFINITY)),
-  }))
-  // Each of them holds now, so together they are one window.
-  return { from: Math.min(...windows.map((one) => one.from)), to: Math.max(...windows.map((one) => one.to)) }
+  const spans = live.flatMap((grant) => spansOf(grant, timeZone, range))
+  const merged: Span[] = []
+  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
+    const last = merged.at(-1)
+    if (last && span.from <= last.to) merged[merged.length - 1] = { from: last.from, to: Math.max(last.to, span.to) }
+    else merged.push(span)
+  }
+  return merged
+}
+
+function spansOf({ periods, windows }: Grant, timeZone: string, range: Span): Span[] {
+  const from = Math.max(range.from, ...periods.map((period) => period.from ?? Number.NEGATIVE_INFINITY))
+  const to = Math.min(range.to, ...periods.map((period) => period.until ?? Number.POSITIVE_INFINITY))
+  // Not the grant's own: that one is asked for the present on each delivery, and remembers where it is.
+  const schedule = compileSchedule(windows, timeZone)
+  if (!schedule) return from < to ? [{ from, to }] : []
+  const spans: Span[] = []
+  for (let at = from; at < to; ) {
+    const next = Math.min(schedule.nextChange(at) ?? to, to)
+    if (schedule.insideAt(at)) spans.push({ from: at, to: next })
+    at = next
+  }
+  return spans
 }
 
 /** Puts a null where nothing came for longer than `gapMs`, so that a chart does not draw a line across. */

@@ -2,12 +2,14 @@
 import { sql } from 'kysely'
 import type { Db } from '../schema.ts'
 
-export type HistoryRange = {
+/** Milliseconds since 1970; `to` is not inside. */
+export type Span = { readonly from: number; readonly to: number }
+
+export type HistoryRange = Span & {
   readonly deviceId: string
   readonly variables: readonly string[]
-  /** Milliseconds since 1970; `to` is not inside. */
-  readonly from: number
-  readonly to: number
+  /** Only what was measured in these; ascending, apart from each other. */
+  readonly within: readonly Span[]
   /** Width of a bucket in milliseconds. */
   readonly stepMs: number
 }
@@ -26,13 +28,17 @@ export async function readHistory(db: Db, range: HistoryRange): Promise<Map<stri
     join device d on d.id = s.device_id and s.received_at >= d.created_at
     cross join unnest(${[...range.variables]}::text[]) as v(name)
     where s.device_id = ${range.deviceId}
-      and s.at >= ${new Date(range.from)} and s.at < ${new Date(range.to)}
+      and s.at >= ${new Date(range.from)} and s.at < ${new Date(range.to)} and s.at <@ ${multirange(range.within)}::tstzmultirange
       and jsonb_typeof(s.variables -> v.name) = 'number'
     group by v.name, floor((extract(epoch from s.at) * 1000 - ${range.from}::float8) / ${range.stepMs}::float8)
     order by v.name, at`.execute(db)
   const series = new Map<string, HistoryPoint[]>(range.variables.map((name) => [name, []]))
   for (const { name, at, value } of rows) series.get(name)?.push({ at, value })
   return series
+}
+
+function multirange(spans: readonly Span[]): string {
+  return `{${spans.map(({ from, to }) => `[${new Date(from).toISOString()},${new Date(to).toISOString()})`).join(',')}}`
 }
 
 export const FORGET_SAMPLES = 'forget_samples'
