@@ -27,6 +27,8 @@ import { eventRoutes } from './route/event.ts'
 import { historyRoutes } from './route/history.ts'
 import { invitationRoutes } from './route/invitation.ts'
 import { limitRate } from './route/limit.ts'
+import { linkRoutes } from './route/link.ts'
+import { linkLiveRoutes } from './route/link-live.ts'
 import { liveRoutes } from './route/live.ts'
 import { mailboxRoutes } from './route/mailbox.ts'
 import { memberRoutes } from './route/member.ts'
@@ -39,6 +41,7 @@ import { secondFactorRoutes } from './route/second-factor.ts'
 import { sessionRoutes } from './route/session.ts'
 import { setupRoutes } from './route/setup.ts'
 import { shareRoutes } from './route/share.ts'
+import { shareLinkRoutes } from './route/share-link.ts'
 import { tokenRoutes } from './route/token.ts'
 
 /** 64 KiB: the largest body is a share of a hundred devices. */
@@ -93,7 +96,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
     const response = (route.schema?.response ?? {}) as Record<string, unknown>
     route.schema = { ...route.schema, response: { ...response, default: PROBLEM_RESPONSE } }
     // Compressing takes turns of the event loop after the last look at the rights; such answers go as they are.
-    if (route.config?.needs === 'rights') route.compress = false
+    if (route.config?.needs === 'rights' || route.config?.needs === 'link') route.compress = false
   })
   stampRequests(app, context)
   await authenticateRequests(app, context)
@@ -123,6 +126,9 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
         eventRoutes,
         noticeRoutes,
         liveRoutes,
+        shareLinkRoutes,
+        linkRoutes,
+        linkLiveRoutes,
       ]) {
         await api.register(routes, { context })
       }

@@ -8,6 +8,7 @@ import {
   touchCredential,
 } from '@ridethrough/db/query/credential.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
+import { LINK_BEARER } from '@ridethrough/protocol/http/link.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ApiContext } from '../context.ts'
 
@@ -69,9 +70,8 @@ export async function authenticateRequests(app: FastifyInstance, context: ApiCon
     checkOrigin(request, context, isByCookie && token !== undefined)
     if (needs === 'nobody' || needs === undefined) return
     const now = new Date(context.clock.now())
+    if (needs === 'link') return beginAsLink(context, request, reply, bearerOf(request) ?? subprotocolBearerOf(request))
     const credential = token === undefined ? undefined : await findCredential(context.db, token, now)
-    if (needs === 'link')
-      return beginAsLink(context, request, reply, credential?.kind === 'link' ? credential : undefined)
     if (!credential || credential.kind === 'link') {
       throw new Fault('session-missing', 'Sign in first: there is no session, or it has ended')
     }
@@ -129,18 +129,24 @@ export async function beginRead(context: ApiContext, request: FastifyRequest, re
   return hold(context, request, reply, principal)
 }
 
+/** By its bearer token only: what a browser holds of one link must not answer for another that it has open as well. */
 async function beginAsLink(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  credential: LinkCredential | undefined,
+  token: string | undefined,
 ): Promise<void> {
-  if (!credential) throw new Fault('link-ended', 'Open the link first, or again: what was opened has ended')
+  if (token === undefined) throw new Fault('session-missing', 'Open the link first')
+  const now = new Date(context.clock.now())
+  const credential = await findCredential(context.db, token, now)
+  if (credential?.kind !== 'link') throw new Fault('link-ended', 'Open the link again: what was opened has ended')
   if (!context.edge.isServing()) throw notServing()
+  request.linkViewer = credential
+  await touchCredential(context.db, credential, now)
+  // A live connection is no read that ends: it holds its rights itself.
+  if (request.ws) return
   const principal = await context.edge.open('link', credential.linkId, credential.credentialId)
   if (!principal) throw new Fault('link-ended', 'The link has ended: ask whoever sent it to you')
-  request.linkViewer = credential
-  await touchCredential(context.db, credential, new Date(context.clock.now()))
   hold(context, request, reply, principal)
 }
 
@@ -193,8 +199,15 @@ function isSecure({ settings }: ApiContext): boolean {
   return settings.publicUrl().startsWith('https:')
 }
 
-function bearerOf({ headers }: FastifyRequest): string | undefined {
+export function bearerOf({ headers }: FastifyRequest): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
+}
+
+/** Browsers can set no header on a WebSocket but this one. */
+function subprotocolBearerOf({ headers, ws }: FastifyRequest): string | undefined {
+  if (!ws) return undefined
+  const names = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+  return names.find((name) => name.startsWith(LINK_BEARER))?.slice(LINK_BEARER.length)
 }
 
 /** R72: rather nothing than rights that others may have confirmed to be over. */

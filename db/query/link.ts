@@ -4,7 +4,7 @@ import type { PrivilegeMask } from '@ridethrough/protocol/privilege.ts'
 import type { WeeklyWindow } from '@ridethrough/protocol/window.ts'
 import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely'
 import type { Db, Schema } from '../schema.ts'
-import { hashToken, isToken, mintToken } from '../token.ts'
+import { hashToken, mintToken } from '../token.ts'
 
 export type LinkDevice = {
   readonly id: string
@@ -220,9 +220,6 @@ export async function insertLinkSession(
     .executeTakeFirstOrThrow()
   return { token, sessionId: id }
 }
-
-/** Whether a text has the form of a link's token. */
-export const isLinkToken = isToken
 
 async function insertDevices(tx: Db, linkId: string, deviceIds: readonly string[]): Promise<void> {
   const rows = [...new Set(deviceIds)].toSorted().map((deviceId) => ({ link_id: linkId, device_id: deviceId }))

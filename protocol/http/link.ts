@@ -113,6 +113,13 @@ export const LinkPageView = z.object({
 export type LinkPageView = z.infer<typeof LinkPageView>
 export { HistoryView as LinkHistoryView }
 
+/**
+ * Browsers can set no header on a WebSocket, so they ask for two subprotocols: this one, which the server chooses, and
+ * `LINK_BEARER` with the session's token behind it.
+ */
+export const LINK_SUBPROTOCOL = 'ridethrough.link'
+export const LINK_BEARER = 'ridethrough.bearer.'
+
 /** Frames of the WebSocket `/api/v1/link/live`, which needs no request. Its close codes are those of `/live`. */
 export const LinkEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('snapshot'), devices: z.array(LinkDeviceView) }),
