@@ -13,6 +13,7 @@ import type {
 import { type RawBuilder, sql } from 'kysely'
 import { kept } from '../pool.ts'
 import type { Db } from '../schema.ts'
+import { pastOfDevices } from './facts-past.ts'
 
 export type FactSheet = { readonly version: number; readonly devices: readonly DeviceFact[]; readonly facts: Facts }
 
@@ -68,8 +69,17 @@ export function loadFactsOfAccounts(db: Db, accountIds: readonly string[]): Prom
  * and every link that shows them.
  */
 export function loadFactsOfDevices(db: Db, deviceIds: readonly string[]): Promise<FactSheet> {
+  return load(db, 'facts-of-devices', bearingOn(deviceIds))
+}
+
+/** The same as it was at a past instant; a device that was not registered then is left out. The version is today's. */
+export function loadPastFactsOfDevices(db: Db, deviceIds: readonly string[], at: Date): Promise<FactSheet> {
+  return load(db, 'past-facts-of-devices', bearingOn(deviceIds), pastOfDevices(deviceIds, at))
+}
+
+function bearingOn(deviceIds: readonly string[]): Which {
   const ids = sql`any(${sql.val([...deviceIds])}::uuid[])`
-  return load(db, 'facts-of-devices', {
+  return {
     accounts: sql`
       select a.id from account a join device d on d.company_id = a.company_id where d.id = ${ids}
       union
@@ -80,7 +90,7 @@ export function loadFactsOfDevices(db: Db, deviceIds: readonly string[]): Promis
     guests: sql`select g.id from guest_entry g join device d on d.company_id = g.company_id where d.id = ${ids}`,
     links: sql`select distinct link_id as id from link_device where device_id = ${ids}`,
     devices: sql`select id from device where id = ${ids}`,
-  })
+  }
 }
 
 type Bounds = { from: number | null; until: number | null }
@@ -95,10 +105,11 @@ type Sheet = {
   links: Flat<LinkFact>[] | null
 }
 
-async function load(db: Db, name: string, which: Which): Promise<FactSheet> {
+/** `past` hides the tables behind their rows at another time. */
+async function load(db: Db, name: string, which: Which, past?: RawBuilder<unknown>): Promise<FactSheet> {
   // What a device sheet does not name is left out of the lists too: the facts are about the devices that were asked for.
   const { rows } = await sql<Sheet>`${sql.raw(kept(name))}
-    with shares_asked as materialized (${which.shares}), guests_asked as materialized (${which.guests}),
+    with ${past ? sql`${past},` : sql``} shares_asked as materialized (${which.shares}), guests_asked as materialized (${which.guests}),
     links_asked as materialized (${which.links}), who as materialized (${which.accounts}), what as materialized (${which.devices}),
     devices_of_share as (
       select share_id, ${ids('device_id')} filter (where removed_by is null) as present, ${ids('device_id')} filter (where removed_by is not null) as removed
