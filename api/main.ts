@@ -82,8 +82,6 @@ async function open(
   isServing = () => edge.isServing()
   later(() => edge.stop())
   later(() => reads.stop())
-  const jobs = await startJobs({ ...config, db, clock, log, metrics })
-  later(() => jobs.stop())
 
   const tls = config.tls && (await openTls(config.tls, { clock, log, metrics }))
   if (tls) later(() => tls.stop())
@@ -101,6 +99,8 @@ async function open(
     setup: config.setup,
   }
   const mails = createMailWriter(await createMailTexts(), settings.publicUrl)
+  const jobs = await startJobs({ ...config, db, clock, log, metrics, mails, settings })
+  later(() => jobs.stop())
   const passwords = createPasswords()
   const refusals = new Refusals({ db, clock, log })
   later(() => refusals.stop())

@@ -5,6 +5,8 @@ import { sql } from 'kysely'
 import { pino } from 'pino'
 import type { Email } from 'postal-mime'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createMailWriter } from '../mail/template.ts'
+import { createMailTexts } from '../mail/text.ts'
 import { createMetrics } from '../metrics.ts'
 import { clientOf, codeIn, type Harness, startHarness } from '../support/harness.ts'
 import { type MailServerForTests, startMailServer } from '../support/mail-server.ts'
@@ -149,7 +151,9 @@ test('two workers send each mail once', async () => {
   const { db, url } = harness.database
   const log = pino({ level: 'silent' })
   const options = { db, databaseUrl: url, smtpUrl: smtp.url, mailFrom: 'x@example.org', clock: systemClock, log }
-  const second = await startJobs({ ...options, metrics: createMetrics() })
+  const mails = createMailWriter(await createMailTexts(), () => 'https://power.example')
+  const settings = { hasMailServer: true }
+  const second = await startJobs({ ...options, metrics: createMetrics(), mails, settings })
   try {
     const addresses = Array.from({ length: 30 }, (_, index) => `once${index}@example.org`)
     await db.transaction().execute(async (tx) => {

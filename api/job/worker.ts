@@ -8,12 +8,23 @@ import type { Db } from '@ridethrough/db/schema.ts'
 import { run, type TaskList, Logger as WorkerLogger } from 'graphile-worker'
 import type { Logger } from 'pino'
 import type { Metrics } from '../metrics.ts'
+import type { NoticeContext } from '../notice.ts'
 import { forgetSamplesTask } from './forget-samples.ts'
+import { forgetOldNotices, keepTime } from './keep-time.ts'
 import { openMailServer, sendMailTask } from './send-mail.ts'
 
 export type JobWorker = { stop(): Promise<void> }
 
-export type JobOptions = {
+export const KEEP_TIME = 'keep_time'
+export const FORGET_NOTICES = 'forget_notices'
+
+/** However many processes there are, each falls due once. With its key, one that is still waiting is not joined by another. */
+const CRONTAB = `
+* * * * * ${KEEP_TIME} ?max=1&jobKey=${KEEP_TIME}
+17 * * * * ${FORGET_NOTICES} ?max=3&jobKey=${FORGET_NOTICES}
+`
+
+export type JobOptions = NoticeContext & {
   readonly db: Db
   readonly databaseUrl: string
   readonly smtpUrl: string | undefined
@@ -29,6 +40,8 @@ export async function startJobs(options: JobOptions): Promise<JobWorker> {
   const mailServer = smtpUrl === undefined ? undefined : openMailServer(smtpUrl, mailFrom)
   const taskList: TaskList = {
     [FORGET_SAMPLES]: forgetSamplesTask(db),
+    [KEEP_TIME]: () => keepTime(options),
+    [FORGET_NOTICES]: () => forgetOldNotices(options),
     ...(mailServer ? { [SEND_MAIL]: sendMailTask(options, mailServer) } : {}),
   }
   // A pool of the worker's own making stops listening before its connections have ended: one that fails then would end the process.
@@ -39,7 +52,7 @@ export async function startJobs(options: JobOptions): Promise<JobWorker> {
     noHandleSignals: true,
     pollInterval: 2000,
     taskList,
-    crontab: '',
+    crontab: CRONTAB,
     logger: workerLogger(log),
   })
   // It rejects when the worker cannot go on; without a listener that would end the process.
