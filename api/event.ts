@@ -1,9 +1,10 @@
 // What goes into the event log, and by whom (R63).
 import { findAccount } from '@ridethrough/db/query/account.ts'
+import { findCompany } from '@ridethrough/db/query/company.ts'
 import { appendEvent, type NewEvent } from '@ridethrough/db/query/event.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { FAULTS, Fault, type FaultCode } from '@ridethrough/protocol/fault.ts'
-import type { EventKind } from '@ridethrough/protocol/http/event.ts'
+import { type EventKind, ORDINARY_KINDS } from '@ridethrough/protocol/http/event.ts'
 import type { AccountSubject } from '@ridethrough/protocol/policy.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ApiContext } from './context.ts'
@@ -76,7 +77,20 @@ export function stampRequests(app: FastifyInstance, { clock }: Pick<ApiContext, 
  * commit. An act that concerns two companies is recorded once for each.
  */
 export async function recordEvent(tx: Db, actor: Actor, act: Act): Promise<void> {
-  await appendEvent(tx, await eventOf(tx, actor, act, 'done'))
+  const event = await eventOf(tx, actor, act, 'done')
+  if (isOrdinary(act) && event.companyId !== null && !(await logsOrdinary(tx, event.companyId))) return
+  await appendEvent(tx, event)
+}
+
+/** A time zone is what weekly windows are kept by, so that moving a device to another one changes who has access when. */
+function isOrdinary({ kind, subject }: Act): boolean {
+  const { changes } = subject
+  const movesClock = typeof changes === 'object' && changes !== null && 'timeZone' in changes
+  return ORDINARY_KINDS.has(kind) && !movesClock
+}
+
+async function logsOrdinary(tx: Db, companyId: string): Promise<boolean> {
+  return (await findCompany(tx, companyId))?.logsOrdinary ?? true
 }
 
 /** In a transaction of its own. Never rejects: what could not be written goes to the log of the process. */

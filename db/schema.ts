@@ -67,6 +67,8 @@ export type CompanyTable = {
   requires_second_factor: Generated<boolean>
   /** What cuts power or changes access asks for a recent sign-in. */
   requires_step_up: Generated<boolean>
+  /** Ordinary actions of its people stand in the event log; changes of access and refusals always do. */
+  logs_ordinary: Generated<boolean>
   created_at: Created
 }
 

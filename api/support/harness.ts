@@ -44,6 +44,7 @@ export function configFor(databaseUrl: string, config: Partial<ApiConfig> = {}):
     trustProxy: [],
     defaultPlan: 'advanced',
     invitationHours: 48,
+    requestsPerMinute: 1800,
     setup: 'open',
     ...config,
   }

@@ -17,6 +17,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   `)
 
   await run(`
+    alter table company add column logs_ordinary boolean not null default true;
     alter table account add column accepts_known boolean not null default false;
     alter table share
       add column role_id uuid,

@@ -2,6 +2,7 @@
 import type { PrivilegeMask } from '@ridethrough/protocol/privilege.ts'
 import { sql } from 'kysely'
 import type { Db } from '../schema.ts'
+import { countRoleUse, deleteRole } from './role.ts'
 
 export type Company = {
   readonly id: string
@@ -10,6 +11,8 @@ export type Company = {
   readonly memberPrivileges: PrivilegeMask
   readonly requiresSecondFactor: boolean
   readonly requiresStepUp: boolean
+  /** Ordinary actions of its people are logged; changes of access and refusals always are. */
+  readonly logsOrdinary: boolean
 }
 
 export type CompanyCounts = {
@@ -31,6 +34,7 @@ export async function findCompany(db: Db, id: string): Promise<Company | undefin
       memberPrivileges: row.member_privileges,
       requiresSecondFactor: row.requires_second_factor,
       requiresStepUp: row.requires_step_up,
+      logsOrdinary: row.logs_ordinary,
     }
   )
 }
@@ -75,13 +79,14 @@ export async function changeCompany(tx: Db, id: string, change: CompanyChange): 
     ...(change.memberPrivileges === undefined ? {} : { member_privileges: change.memberPrivileges }),
     ...(change.requiresSecondFactor === undefined ? {} : { requires_second_factor: change.requiresSecondFactor }),
     ...(change.requiresStepUp === undefined ? {} : { requires_step_up: change.requiresStepUp }),
+    ...(change.logsOrdinary === undefined ? {} : { logs_ordinary: change.logsOrdinary }),
   }
   if (Object.keys(columns).length > 0) await tx.updateTable('company').set(columns).where('id', '=', id).execute()
 }
 
 /**
- * Whatever invites into a company that its last person has left is void, and the company goes, unless old shares or
- * people who were erased still name it: then it stays, empty.
+ * Whatever leads into a company that its last person has left is void, and the company goes, unless what is over or people
+ * who were erased still name it: then it stays, empty. Its guests must have ended before.
  */
 export async function abandonCompany(tx: Db, id: string, at: Date): Promise<void> {
   await tx
@@ -90,9 +95,25 @@ export async function abandonCompany(tx: Db, id: string, at: Date): Promise<void
     .where('company_id', '=', id)
     .where('state', '=', 'pending')
     .execute()
-  await sql`
-    delete from company c where c.id = ${id}
-      and not exists (select from account where company_id = c.id) and not exists (select from device where company_id = c.id)
-      and not exists (select from share where company_id = c.id) and not exists (select from link where company_id = c.id)
-      and not exists (select from invitation where company_id = c.id)`.execute(tx)
+  await tx
+    .updateTable('link')
+    .set({ ended_at: at })
+    .where('company_id', '=', id)
+    .where('ended_at', 'is', null)
+    .execute()
+  await tx.deleteFrom('device_group').where('company_id', '=', id).execute()
+  await deleteRoles(tx, id)
+  const named = ['account', 'device', 'share', 'invitation', 'link', 'guest_entry', 'role'].map(
+    (table) => sql`exists (select from ${sql.table(table)} x where x.company_id = c.id)`,
+  )
+  await sql`delete from company c where c.id = ${id} and not (${sql.join(named, sql` or `)})`.execute(tx)
+}
+
+/** What is over keeps the privileges that it had by a role; a role that somebody still has stays. */
+async function deleteRoles(tx: Db, companyId: string): Promise<void> {
+  const roles = await tx.selectFrom('role').selectAll().where('company_id', '=', companyId).execute()
+  for (const { id, name, privileges } of roles) {
+    const { guests, shares } = await countRoleUse(tx, id)
+    if (guests + shares === 0) await deleteRole(tx, { id, companyId, name, privileges })
+  }
 }

@@ -14,6 +14,8 @@ export const CompanyView = z.object({
   memberPrivileges: PrivilegeList,
   requiresSecondFactor: z.boolean(),
   requiresStepUp: z.boolean(),
+  /** Ordinary actions of its people are logged; changes of access and refusals always are. */
+  logsOrdinary: z.boolean(),
   counts: z.object({ active: z.int(), inactive: z.int(), invited: z.int(), devices: z.int() }),
 })
 export type CompanyView = z.infer<typeof CompanyView>
@@ -23,6 +25,7 @@ export const CompanyChange = z.strictObject({
   memberPrivileges: PrivilegeList.optional(),
   requiresSecondFactor: z.boolean().optional(),
   requiresStepUp: z.boolean().optional(),
+  logsOrdinary: z.boolean().optional(),
 })
 
 export const MemberView = z.object({

@@ -67,6 +67,19 @@ export const EVENT_KINDS = {
   'guest.ended': 'ended what a guest had',
 } as const
 
+/**
+ * What is neither a change of access nor of what keeps an account safe: a company may leave it out of its log. A refusal
+ * is logged whatever it was about.
+ */
+export const ORDINARY_KINDS: ReadonlySet<string> = new Set<keyof typeof EVENT_KINDS>([
+  'account.changed',
+  'session.started',
+  'session.ended',
+  'session.stepped-up',
+  'device.changed',
+  'link.opened',
+])
+
 export type EventKind = keyof typeof EVENT_KINDS
 export const EVENT_KIND_NAMES = Object.keys(EVENT_KINDS) as [EventKind, ...EventKind[]]
 

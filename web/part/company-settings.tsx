@@ -57,7 +57,7 @@ export function CompanySettings({ company, hindrance }: Props) {
           </Checkbox.Group>
         </Section>
         <Section title={t('companySettings.safety')}>
-          {(['requiresSecondFactor', 'requiresStepUp'] as const).map((name) => (
+          {(['requiresSecondFactor', 'requiresStepUp', 'logsOrdinary'] as const).map((name) => (
             <Switch
               key={name}
               label={t(`companySettings.${name}`)}
@@ -83,8 +83,8 @@ function useSettings(company: CompanyView) {
   const { t } = useTranslation()
   const refresh = useRefresh()
   const announce = useAnnounce()
-  const { name, memberPrivileges, requiresSecondFactor, requiresStepUp } = company
-  const before = { name, memberPrivileges, requiresSecondFactor, requiresStepUp }
+  const { name, memberPrivileges, requiresSecondFactor, requiresStepUp, logsOrdinary } = company
+  const before = { name, memberPrivileges, requiresSecondFactor, requiresStepUp, logsOrdinary }
   return useForm({
     initial: before,
     schema: CompanyChange,

@@ -111,6 +111,8 @@ export const companyTexts = {
     requiresSecondFactorHint: 'Who has none can do nothing but turn one on.',
     requiresStepUp: 'Ask for the password again before power is cut or access is changed',
     requiresStepUpHint: 'Unless it was shown a few minutes ago.',
+    logsOrdinary: 'Keep ordinary actions in the event log',
+    logsOrdinaryHint: 'Signing in and out, names. Changes of access and refusals are always kept.',
     submit: 'Save the settings',
     saved: 'The settings are saved.',
   },
