@@ -6,44 +6,41 @@ import {
   GuestView,
   type NewGuest,
 } from '@ridethrough/protocol/http/guest.ts'
-import { LedgerView } from '@ridethrough/protocol/http/share.ts'
 import { queryOptions } from '@tanstack/react-query'
 import { type Filter, pagesQuery } from './paging.ts'
 import { request, requestNothing } from './request.ts'
 
 /** What a change of a guest makes old; roles and groups count who has them. */
-export const GUEST_KEYS = [['guests'], ['guest'], ['guest-ledger'], ['roles'], ['groups'], ['events']] as const
+export const GUEST_KEYS = [['guests'], ['guest'], ['ledger'], ['roles'], ['groups'], ['events']] as const
 
 export const guestsQuery = (filter: Filter) => pagesQuery('guests', '/company/guests', GuestPage, filter)
 
 export const guestQuery = (id: string) =>
   queryOptions({
     queryKey: ['guest', id],
-    queryFn: ({ signal }) => request(`/company/guests/${id}`, GuestView, { signal }),
+    queryFn: ({ signal }) => request(addressOf(id), GuestView, { signal }),
     // The guest may accept, decline or leave while one looks.
     refetchInterval: 30_000,
   })
 
-export const guestLedgerQuery = (id: string) =>
-  queryOptions({
-    queryKey: ['guest-ledger', id],
-    queryFn: ({ signal }) => request(`/company/guests/${id}/ledger`, LedgerView, { signal }),
-    staleTime: 0,
-  })
+/** Where the API has this guest. */
+export function addressOf(id: string): string {
+  return `/company/guests/${id}`
+}
 
 export function inviteGuest(guest: NewGuest): Promise<GuestView> {
   return request('/company/guests', GuestView, { method: 'POST', body: guest })
 }
 
 export function changeGuest(id: string, change: GuestChange): Promise<GuestChangeAnswer> {
-  return request(`/company/guests/${id}`, GuestChangeAnswer, { method: 'PATCH', body: change })
+  return request(addressOf(id), GuestChangeAnswer, { method: 'PATCH', body: change })
 }
 
 /** Ends what the guest has, or withdraws the invitation. */
 export function endGuest(id: string): Promise<GuestChangeAnswer> {
-  return request(`/company/guests/${id}`, GuestChangeAnswer, { method: 'DELETE' })
+  return request(addressOf(id), GuestChangeAnswer, { method: 'DELETE' })
 }
 
 export function resendGuest(id: string): Promise<void> {
-  return requestNothing(`/company/guests/${id}/resend`, { method: 'POST', body: {} })
+  return requestNothing(`${addressOf(id)}/resend`, { method: 'POST', body: {} })
 }

@@ -1,4 +1,4 @@
-// The company: its team, its settings, what happened in it. Owners change it, members see it.
+// The company: its team, its guests, groups and roles, its settings, what happened in it. Owners change it, members see it.
 import { Stack, Tabs } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
@@ -8,7 +8,10 @@ import { companyQuery } from '../data/company.ts'
 import { sayFault } from '../data/fault.ts'
 import { CompanySettings } from '../part/company-settings.tsx'
 import { EventLog } from '../part/event-log.tsx'
+import { GroupTab } from '../part/group-tab.tsx'
+import { GuestTab } from '../part/guest-tab.tsx'
 import { Page } from '../part/page.tsx'
+import { RoleTab } from '../part/role-tab.tsx'
 import { TeamTab } from '../part/team.tsx'
 import { COMPANY_TABS, paths } from '../paths.ts'
 import { Alert } from '../ui/alert.tsx'
@@ -48,6 +51,15 @@ export function CompanyPage() {
               )}
               <TeamTab company={company} hindrance={hindrance} />
             </Stack>
+          </Tabs.Panel>
+          <Tabs.Panel value="guests">
+            <GuestTab company={company.name} hindrance={hindrance} />
+          </Tabs.Panel>
+          <Tabs.Panel value="groups">
+            <GroupTab hindrance={hindrance} />
+          </Tabs.Panel>
+          <Tabs.Panel value="roles">
+            <RoleTab hindrance={hindrance} />
           </Tabs.Panel>
           <Tabs.Panel value="settings">
             <CompanySettings key={company.id} company={company} hindrance={hindrance} />

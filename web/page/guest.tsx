@@ -1,0 +1,177 @@
+// A new guest, and one guest: how they stand, what they may do, what was done with it.
+import { Group, Stack, Text } from '@mantine/core'
+import type { GuestView } from '@ridethrough/protocol/http/guest.ts'
+import { useQuery } from '@tanstack/react-query'
+import { useParams } from '@tanstack/react-router'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { accountQuery } from '../data/account.ts'
+import { hasCode, sayFault } from '../data/fault.ts'
+import { addressOf, guestQuery } from '../data/guest.ts'
+import { useOverview } from '../data/live.ts'
+import { useNow } from '../data/now.ts'
+import { Facts } from '../part/facts.tsx'
+import { ChangeGuestForm, InviteGuestForm } from '../part/guest-form.tsx'
+import {
+  ActiveMark,
+  GuestQuestion,
+  type GuestStep,
+  isOpen,
+  sayRole,
+  useResend,
+  ValidatedMark,
+  Workspace,
+} from '../part/guest-parts.tsx'
+import { Ledger } from '../part/ledger.tsx'
+import { LinkButton } from '../part/link.tsx'
+import { Page } from '../part/page.tsx'
+import { paths } from '../paths.ts'
+import { sayTime } from '../text/format.ts'
+import { sayPeriod } from '../text/sentence.ts'
+import { sayWindows } from '../text/window.ts'
+import { Action } from '../ui/action.tsx'
+import { Alert } from '../ui/alert.tsx'
+import { Empty } from '../ui/empty.tsx'
+import { Section } from '../ui/section.tsx'
+import { Loading } from './nothing.tsx'
+
+export function NewGuestPage() {
+  const { t } = useTranslation()
+  const { isFilled } = useOverview()
+  const { hindrance } = useOwner()
+  return (
+    <Page title={t('guest.new')} actions={<Back />}>
+      {hindrance !== undefined ? <Alert kind="note">{hindrance}</Alert> : isFilled ? <InviteGuestForm /> : <Loading />}
+    </Page>
+  )
+}
+
+export function GuestPage() {
+  const { t } = useTranslation()
+  const { id } = useParams({ from: '/signed-in/company/guests/$id' })
+  const { data: guest, error } = useQuery(guestQuery(id))
+  const isMissing = hasCode(error, 'not-found') || hasCode(error, 'input-invalid')
+  return (
+    <Page title={guest ? (guest.name ?? guest.email) : t('guest.person')} actions={<Back />}>
+      {guest ? (
+        <OneGuest key={guest.id} guest={guest} />
+      ) : isMissing ? (
+        <Empty title={t('guest.missing')}>{t('guest.missingWhat')}</Empty>
+      ) : error ? (
+        <Alert kind="fault">{sayFault(error, t)}</Alert>
+      ) : (
+        <Loading />
+      )}
+    </Page>
+  )
+}
+
+function Back() {
+  const { t } = useTranslation()
+  return (
+    <LinkButton to={paths.company} search={{ tab: 'guests' }} variant="default">
+      {t('guest.back')}
+    </LinkButton>
+  )
+}
+
+/** Who may not change the company is told so. */
+function useOwner(): { readonly company: string; readonly hindrance: string | undefined } {
+  const { t } = useTranslation()
+  const account = useQuery(accountQuery).data
+  const company = account?.company.name ?? ''
+  return { company, hindrance: account?.role === 'owner' ? undefined : t('company.ownerOnly', { company }) }
+}
+
+function OneGuest({ guest }: { readonly guest: GuestView }) {
+  const { t } = useTranslation()
+  const { isFilled } = useOverview()
+  const { hindrance } = useOwner()
+  const [round, setRound] = useState(0)
+  return (
+    <Stack gap="lg" maw={760}>
+      <Standing guest={guest} />
+      {isOpen(guest) && (
+        <Section title={t('guest.terms')}>
+          {isFilled ? (
+            <ChangeGuestForm
+              key={round}
+              guest={guest}
+              hindrance={hindrance}
+              onReset={() => setRound((each) => each + 1)}
+            />
+          ) : (
+            <Loading />
+          )}
+        </Section>
+      )}
+      <Ledger of={addressOf(guest.id)} />
+    </Stack>
+  )
+}
+
+function Standing({ guest }: { readonly guest: GuestView }) {
+  const { t } = useTranslation()
+  const now = useNow(10_000)
+  const { email, windows } = guest
+  const when = sayPeriod(guest, now, t)
+  return (
+    <Section title={t('guest.standing')} lead={<Story guest={guest} now={now} />}>
+      <Facts
+        facts={[
+          [t('guest.email'), email],
+          [t('guests.active'), <ActiveMark key="active" guest={guest} />],
+          [t('guests.validated'), <ValidatedMark key="validated" guest={guest} now={now} />],
+          [t('guests.role'), sayRole(guest, t)],
+          [t('guests.workspace'), <Workspace key="workspace" guest={guest} />],
+          [t('sharing.period'), windows.length > 0 ? `${when}, ${sayWindows(windows, t)}` : when],
+        ]}
+      />
+      {isOpen(guest) && !(guest.active && guest.validated) && (
+        <Text size="sm" c="dimmed">
+          {t('guest.needsBoth')}
+        </Text>
+      )}
+      {isOpen(guest) && <Actions guest={guest} />}
+    </Section>
+  )
+}
+
+function Story({ guest, now }: { readonly guest: GuestView; readonly now: number }) {
+  const { t } = useTranslation()
+  const { state, invitedBy: by, sentAt, invitationExpiresAt, answeredAt, endedAt } = guest
+  const say = (at: string | null) => (at === null ? '' : sayTime(Date.parse(at), now))
+  if (state === 'accepted') return t('guest.accepted', { by, time: say(answeredAt) })
+  if (state !== 'pending') return t('guest.over', { by, time: say(endedAt ?? answeredAt ?? sentAt) })
+  const isLate = invitationExpiresAt !== null && Date.parse(invitationExpiresAt) <= now
+  return t(isLate ? 'guest.expired' : 'guest.pending', { by, time: say(sentAt), until: say(invitationExpiresAt) })
+}
+
+function Actions({ guest }: { readonly guest: GuestView }) {
+  const { t } = useTranslation()
+  const { company, hindrance } = useOwner()
+  const [asked, setAsked] = useState<GuestStep>()
+  const resend = useResend(guest)
+  const steps: readonly GuestStep[] = [
+    guest.active ? 'switchOff' : 'switchOn',
+    guest.state === 'pending' ? 'withdraw' : 'end',
+  ]
+  return (
+    <>
+      <Group gap="xs">
+        {guest.state === 'pending' && (
+          <Action variant="default" hindrance={hindrance} loading={resend.isPending} onPress={() => resend.mutate()}>
+            {t('guests.resend')}
+          </Action>
+        )}
+        {steps.map((step) => (
+          <Action key={step} variant="default" hindrance={hindrance} onPress={() => setAsked(step)}>
+            {t(`guests.${step}`)}
+          </Action>
+        ))}
+      </Group>
+      {resend.error && <Alert kind="fault">{sayFault(resend.error, t)}</Alert>}
+      {asked && <GuestQuestion guest={guest} company={company} step={asked} onClose={() => setAsked(undefined)} />}
+    </>
+  )
+}

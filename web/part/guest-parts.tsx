@@ -1,0 +1,99 @@
+// Pieces that the table of guests and the page of one have in common: standing, workspace, and what can be done.
+import { Text } from '@mantine/core'
+import type { GuestView } from '@ridethrough/protocol/http/guest.ts'
+import type { TFunction } from 'i18next'
+import { useTranslation } from 'react-i18next'
+import { changeGuest, endGuest, GUEST_KEYS, resendGuest } from '../data/guest.ts'
+import { sayList } from '../text/format.ts'
+import { presetOf, sayReport } from '../text/sentence.ts'
+import { Mark } from '../ui/mark.tsx'
+import { ConfirmChange, useChange } from './confirm-change.tsx'
+import { useAnnounce } from './notice.tsx'
+
+export function isOpen({ state }: GuestView): boolean {
+  return state === 'pending' || state === 'accepted'
+}
+
+/** R31: the company's flag. */
+export function ActiveMark({ guest }: { readonly guest: GuestView }) {
+  const { t } = useTranslation()
+  return <Mark isOn={guest.active}>{t(guest.active ? 'guests.on' : 'guests.off')}</Mark>
+}
+
+/** R31: the guest's flag; where it is not set, why. */
+export function ValidatedMark({ guest, now }: { readonly guest: GuestView; readonly now: number }) {
+  const { t } = useTranslation()
+  const isLate =
+    guest.state === 'pending' && guest.invitationExpiresAt !== null && Date.parse(guest.invitationExpiresAt) <= now
+  return <Mark isOn={guest.state === 'accepted'}>{t(`guests.state.${isLate ? 'expired' : guest.state}`)}</Mark>
+}
+
+export function sayRole({ mode, role, privileges }: GuestView, t: TFunction): string {
+  if (mode === 'groups') return t('guests.byGroup')
+  return role?.name ?? t(`role.${presetOf(privileges)}`)
+}
+
+/** Few names are named, many counted. */
+const NAMED = 3
+
+export function Workspace({ guest: { mode, groups, devices } }: { readonly guest: GuestView }) {
+  const { t } = useTranslation()
+  const names = (mode === 'groups' ? groups : devices).map(({ name }) => name)
+  const count = t(mode === 'groups' ? 'workspace.groups' : 'workspace.devices', { count: names.length })
+  const what = mode === 'groups-and-devices' ? t('guests.all') : names.length <= NAMED ? sayList(names) : count
+  return (
+    <>
+      {t(`guests.mode.${mode}`)}
+      <Text size="sm" c="dimmed">
+        {what || count}
+      </Text>
+    </>
+  )
+}
+
+export type GuestStep = 'switchOff' | 'switchOn' | 'end' | 'withdraw'
+
+const SAID = { switchOff: 'switchedOff', switchOn: 'switchedOn', end: 'ended', withdraw: 'withdrawn' } as const
+
+type QuestionProps = {
+  readonly guest: GuestView
+  readonly company: string
+  readonly step: GuestStep
+  readonly onClose: () => void
+}
+
+/** Asked with what will happen, answered with what it did. */
+export function GuestQuestion({ guest, company, step, onClose }: QuestionProps) {
+  const { t } = useTranslation()
+  const announce = useAnnounce()
+  const who = guest.email
+  return (
+    <ConfirmChange
+      title={t(`guests.${step}Title`, { who })}
+      what={t(`guests.${step}What`, { who, company })}
+      submit={t(`guests.${step}`)}
+      isHarmless={step === 'switchOn'}
+      run={() =>
+        step === 'end' || step === 'withdraw'
+          ? endGuest(guest.id)
+          : changeGuest(guest.id, { active: step === 'switchOn' })
+      }
+      refresh={GUEST_KEYS}
+      onDone={({ access }) => {
+        onClose()
+        announce(`${t(`guests.${SAID[step]}`, { who })} ${sayReport(access, t)}`)
+      }}
+      onCancel={onClose}
+    />
+  )
+}
+
+export function useResend(guest: GuestView) {
+  const { t } = useTranslation()
+  const announce = useAnnounce()
+  return useChange(
+    () => resendGuest(guest.id),
+    GUEST_KEYS,
+    () => announce(t('guests.resent', { who: guest.email })),
+  )
+}

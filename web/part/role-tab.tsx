@@ -1,0 +1,149 @@
+// Roles that the company made: what they give, who has them; made, changed, and replaced before they go (R33).
+import { Group, Stack } from '@mantine/core'
+import type { RoleView } from '@ridethrough/protocol/http/guest.ts'
+import { BUILT_IN_ROLES, privilegesOf, SHARE_ROLES } from '@ridethrough/protocol/privilege.ts'
+import { IconPlus } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import type { TFunction } from 'i18next'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { z } from 'zod'
+import { sayFault } from '../data/fault.ts'
+import { rolesQuery } from '../data/role.ts'
+import { Loading } from '../page/nothing.tsx'
+import { sayList } from '../text/format.ts'
+import { Action } from '../ui/action.tsx'
+import { Alert } from '../ui/alert.tsx'
+import { Empty } from '../ui/empty.tsx'
+import { Section } from '../ui/section.tsx'
+import { PrivilegeSummary } from './role-choice.tsx'
+import { RoleDeletionDialog } from './role-deletion.tsx'
+import { RoleDialog } from './role-dialog.tsx'
+import styles from './team-table.module.css'
+
+export type Role = z.infer<typeof RoleView>
+type Asked = { readonly what: 'make' } | { readonly what: 'change' | 'delete'; readonly role: Role }
+
+export function RoleTab({ hindrance }: { readonly hindrance: string | undefined }) {
+  const { t } = useTranslation()
+  const { data: roles, error } = useQuery(rolesQuery)
+  const [asked, setAsked] = useState<Asked>()
+  const close = () => setAsked(undefined)
+  const make = (
+    <Action icon={<IconPlus size={16} aria-hidden />} hindrance={hindrance} onPress={() => setAsked({ what: 'make' })}>
+      {t('roles.make')}
+    </Action>
+  )
+  return (
+    <Stack gap="lg">
+      <Section title={t('roles.title')} lead={t('roles.lead')} actions={roles?.length ? make : undefined}>
+        {error && <Alert kind="fault">{sayFault(error, t)}</Alert>}
+        {roles === undefined ? (
+          !error && <Loading />
+        ) : roles.length === 0 ? (
+          <Empty level={3} title={t('roles.none')} action={make}>
+            {t('roles.noneHow')}
+          </Empty>
+        ) : (
+          <RoleTable roles={roles} hindrance={hindrance} onAsk={setAsked} />
+        )}
+      </Section>
+      <BuiltIn />
+      {asked?.what === 'delete' ? (
+        <RoleDeletionDialog role={asked.role} roles={roles ?? []} onClose={close} />
+      ) : (
+        asked && <RoleDialog role={asked.what === 'change' ? asked.role : undefined} onClose={close} />
+      )}
+    </Stack>
+  )
+}
+
+type TableProps = {
+  readonly roles: readonly Role[]
+  readonly hindrance: string | undefined
+  readonly onAsk: (asked: Asked) => void
+}
+
+function RoleTable({ roles, hindrance, onAsk }: TableProps) {
+  const { t } = useTranslation()
+  return (
+    <table className={styles.table} aria-label={t('roles.list')}>
+      <thead>
+        <tr>
+          <th scope="col">{t('roles.name')}</th>
+          <th scope="col">{t('roles.privileges')}</th>
+          <th scope="col">{t('roles.inUse')}</th>
+          <th scope="col">{t('roles.actions')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {roles.map((role) => (
+          <tr key={role.id}>
+            <th scope="row" className={styles.wide}>
+              {role.name}
+            </th>
+            <td data-label={t('roles.privileges')} className={styles.wide}>
+              <PrivilegeSummary privileges={role.privileges} />
+            </td>
+            <td data-label={t('roles.inUse')} className={styles.wide}>
+              {sayUsers(role, t) ?? t('roles.unused')}
+            </td>
+            <td className={styles.wide}>
+              <Group gap="xs">
+                {(['change', 'delete'] as const).map((what) => (
+                  <Action
+                    key={what}
+                    variant="default"
+                    size="sm"
+                    label={t(`roles.${what}Label`, role)}
+                    hindrance={hindrance}
+                    onPress={() => onAsk({ what, role })}
+                  >
+                    {t(`roles.${what}`)}
+                  </Action>
+                ))}
+              </Group>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+/** "2 guests and 1 share"; `undefined` when nobody has it. */
+export function sayUsers({ inUse: { guests, shares } }: Role, t: TFunction): string | undefined {
+  const said = [
+    ...(guests > 0 ? [t('roles.guests', { count: guests })] : []),
+    ...(shares > 0 ? [t('roles.shares', { count: shares })] : []),
+  ]
+  return said.length > 0 ? sayList(said) : undefined
+}
+
+function BuiltIn() {
+  const { t } = useTranslation()
+  return (
+    <Section title={t('roles.builtIn')} lead={t('roles.builtInLead')}>
+      <table className={styles.table} aria-label={t('roles.builtIn')}>
+        <thead>
+          <tr>
+            <th scope="col">{t('roles.name')}</th>
+            <th scope="col">{t('roles.privileges')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {SHARE_ROLES.map((role) => (
+            <tr key={role}>
+              <th scope="row" className={styles.wide}>
+                {t(`role.${role}`)}
+              </th>
+              <td className={styles.wide}>
+                <PrivilegeSummary privileges={privilegesOf(BUILT_IN_ROLES[role])} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Section>
+  )
+}
