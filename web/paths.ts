@@ -6,11 +6,20 @@ export const paths = {
   claim: '/devices/claim',
   sharing: '/sharing',
   newShare: '/sharing/new',
+  share: '/sharing/$id',
+  newLink: '/sharing/links/new',
+  shareLink: '/sharing/links/$id',
   /** The invitation mail links here, with `#code=…`. */
   invitation: '/sharing/invitations/$id',
   company: '/company',
-  /** The mail of an invitation into a company links here, with `#code=…`. */
+  newGuest: '/company/guests/new',
+  guest: '/company/guests/$id',
+  /** Companies that one is a guest of, and invitations. */
+  companies: '/companies',
+  host: '/companies/$id',
+  /** The mail of an invitation into a company, as co-worker or guest, links here, with `#code=…`. */
   teamInvitation: '/companies/invitations/$id',
+  notices: '/notices',
   account: '/account',
   welcome: '/welcome',
   /** The mail of a reset links here, with `#email=…&code=…`. */
@@ -23,8 +32,10 @@ export const paths = {
 
 /** Parts of pages that have an address of their own. */
 export const ACCOUNT_TABS = ['profile', 'security', 'sessions', 'tokens', 'look'] as const
-export const COMPANY_TABS = ['team', 'settings', 'log'] as const
+export const COMPANY_TABS = ['team', 'guests', 'groups', 'roles', 'settings', 'log'] as const
+export const SHARING_TABS = ['granted', 'received', 'links'] as const
 export const TEAM_STATES = ['active', 'inactive', 'invited'] as const
+export const GUEST_FILTERS = ['open', 'ended', 'all'] as const
 
 /** Why somebody finds themselves at the sign-in, where they did not ask for it. */
 export const ENDINGS = ['session', 'reset', 'deleted'] as const

@@ -14,7 +14,7 @@ import { accountQuery } from './data/account.ts'
 import { takeEnding } from './data/ending.ts'
 import { setupQuery } from './data/setup.ts'
 import { Broken, Loading, NotFound } from './page/nothing.tsx'
-import { ACCOUNT_TABS, COMPANY_TABS, ENDINGS, paths, RANGES, TEAM_STATES } from './paths.ts'
+import { ACCOUNT_TABS, COMPANY_TABS, ENDINGS, GUEST_FILTERS, paths, RANGES, TEAM_STATES } from './paths.ts'
 
 export type RouterContext = { readonly queries: QueryClient }
 
@@ -143,6 +143,7 @@ const newShare = createRoute({
 const CompanySearch = z.object({
   tab: z.enum(COMPANY_TABS).optional().catch(undefined),
   state: z.enum(TEAM_STATES).optional().catch(undefined),
+  guests: z.enum(GUEST_FILTERS).optional().catch(undefined),
   search: z.string().max(100).optional().catch(undefined),
   role: z.enum(['owner', 'member']).optional().catch(undefined),
   factor: z.enum(['true', 'false']).optional().catch(undefined),
@@ -158,6 +159,33 @@ const company = createRoute({
   path: paths.company,
   validateSearch: CompanySearch,
   component: lazyRouteComponent(() => import('./page/company.tsx'), 'CompanyPage'),
+})
+
+const newGuest = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.newGuest,
+  component: lazyRouteComponent(() => import('./page/guest.tsx'), 'NewGuestPage'),
+})
+
+const guest = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.guest,
+  component: lazyRouteComponent(() => import('./page/guest.tsx'), 'GuestPage'),
+})
+
+const companies = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.companies,
+  component: lazyRouteComponent(() => import('./page/companies.tsx'), 'CompaniesPage'),
+})
+
+const HostSearch = z.object({ search: z.string().max(100).optional().catch(undefined) })
+
+const host = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.host,
+  validateSearch: HostSearch,
+  component: lazyRouteComponent(() => import('./page/host.tsx'), 'HostPage'),
 })
 
 const AccountSearch = z.object({ tab: z.enum(ACCOUNT_TABS).optional().catch(undefined) })
@@ -177,7 +205,19 @@ const tree = root.addChildren([
   welcome,
   invitation,
   teamInvitation,
-  signedIn.addChildren([overview, claim, device, sharing, newShare, company, account]),
+  signedIn.addChildren([
+    overview,
+    claim,
+    device,
+    sharing,
+    newShare,
+    company,
+    newGuest,
+    guest,
+    companies,
+    host,
+    account,
+  ]),
 ])
 
 export function createConsoleRouter(queries: QueryClient) {

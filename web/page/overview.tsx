@@ -3,17 +3,17 @@ import { Group, Paper, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Tone } from '../data/condition.ts'
+import { hostsQuery } from '../data/host.ts'
 import { useOverview } from '../data/live.ts'
 import { sharesQuery } from '../data/share.ts'
 import { teamInvitationsQuery } from '../data/team-invitation.ts'
 import { DeviceList } from '../part/device-row.tsx'
 import { LinkButton } from '../part/link.tsx'
 import { Page } from '../part/page.tsx'
+import { ToneCounts } from '../part/tone-counts.tsx'
 import { paths } from '../paths.ts'
 import { sayList } from '../text/format.ts'
 import { Empty } from '../ui/empty.tsx'
-import { Status } from '../ui/status.tsx'
 import { Loading } from './nothing.tsx'
 
 export function OverviewPage() {
@@ -40,9 +40,10 @@ export function OverviewPage() {
         <Invitations />
         {isFilled ? (
           <>
-            <Tones tones={tones} />
+            <ToneCounts tones={tones} label={t('overview.summary')} />
             {/* Whoever owns nothing is here for what others share. */}
             {ids.mine.length === 0 && ids.shared.length > 0 ? [shared, mine] : [mine, shared]}
+            <Hosts />
           </>
         ) : (
           <Loading />
@@ -71,20 +72,41 @@ function Section({ title, ids, children }: SectionProps) {
   )
 }
 
-const SHOWN: readonly Tone[] = ['critical', 'battery', 'silent', 'warning', 'special', 'waiting', 'notice', 'normal']
-
-function Tones({ tones }: { readonly tones: Readonly<Partial<Record<Tone, number>>> }) {
+function Hosts() {
   const { t } = useTranslation()
-  const shown = SHOWN.filter((tone) => tones[tone] !== undefined)
-  if (shown.length === 0) return null
+  const hosts = useQuery(hostsQuery).data ?? []
+  const { hosts: parts } = useOverview()
+  if (hosts.length === 0) return null
   return (
-    <Group gap="xs" role="group" aria-label={t('overview.summary')}>
-      {shown.map((tone) => (
-        <Status key={tone} tone={tone}>
-          {t(`tone.${tone}`, { count: tones[tone] ?? 0 })}
-        </Status>
-      ))}
-    </Group>
+    <section aria-label={t('companies.card')}>
+      <Title order={2} mb="xs">
+        {t('companies.card')}
+      </Title>
+      <Stack gap="xs">
+        {hosts.map(({ id, name: company }) => {
+          const { ids = [], tones = {} } = parts[id] ?? {}
+          return (
+            <Paper key={id} withBorder p="sm" bg="var(--surface)">
+              <Group justify="space-between">
+                <Group gap="sm">
+                  <Text>{t('companies.cardWhat', { company, count: ids.length })}</Text>
+                  <ToneCounts tones={tones} label={t('companies.summary', { company })} />
+                </Group>
+                <LinkButton
+                  to={paths.host}
+                  params={{ id }}
+                  variant="default"
+                  size="sm"
+                  aria-label={t('companies.enterLabel', { company })}
+                >
+                  {t('companies.enter')}
+                </LinkButton>
+              </Group>
+            </Paper>
+          )
+        })}
+      </Stack>
+    </section>
   )
 }
 
@@ -100,7 +122,7 @@ function Invitations() {
         {t('overview.invitations')}
       </Title>
       <Stack gap="xs">
-        {teams.map(({ id, invitedBy, company }) => (
+        {teams.map(({ id, as, invitedBy, company }) => (
           <Invitation
             key={id}
             link={
@@ -109,7 +131,10 @@ function Invitations() {
               </LinkButton>
             }
           >
-            {t('teamInvitation.invites', { name: invitedBy.name, company })}
+            {t(as === 'guest' ? 'guestInvitation.invites' : 'teamInvitation.invites', {
+              name: invitedBy.name,
+              company,
+            })}
           </Invitation>
         ))}
         {pending.map(({ id, sharedBy, devices }) => (

@@ -6,7 +6,8 @@ import { hasCode } from '../data/fault.ts'
 import { useLive } from '../data/live.ts'
 import { type Ending, paths } from '../paths.ts'
 
-export function useSignOut() {
+/** `next` is where somebody who signs in again comes back to, perhaps as another account. */
+export function useSignOut(next?: string) {
   const { link } = useLive()
   const forget = useForget()
   return useMutation({
@@ -18,20 +19,20 @@ export function useSignOut() {
         if (!hasCode(error, 'session-missing')) throw error
       })
     },
-    onSuccess: () => forget(undefined),
+    onSuccess: () => forget(undefined, next),
     onError: () => link.start(),
   })
 }
 
 /** Nothing of what was seen stays. */
-export function useForget(): (why: Ending | undefined) => Promise<void> {
+export function useForget(): (why: Ending | undefined, next?: string) => Promise<void> {
   const queries = useQueryClient()
   const navigate = useNavigate()
   const { store, link } = useLive()
-  return async (why) => {
+  return async (why, next) => {
     link.stop()
     queries.setQueryData(accountQuery.queryKey, null)
-    await navigate({ to: paths.signIn, search: { why } })
+    await navigate({ to: paths.signIn, search: { why, next } })
     store.clear()
     queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'account' })
   }

@@ -22,6 +22,7 @@ import { Loading } from '../page/nothing.tsx'
 import { paths } from '../paths.ts'
 import { Alert } from '../ui/alert.tsx'
 import { Frame } from '../ui/frame.tsx'
+import { CompaniesLink, HostBanner } from './host-parts.tsx'
 import { useSignOut } from './leaving.ts'
 
 const StepUpDialog = lazy(() => import('./step-up.tsx').then(({ StepUpDialog }) => ({ default: StepUpDialog })))
@@ -49,6 +50,7 @@ export function Shell({ children }: { readonly children?: ReactNode }) {
             <IconUsersGroup size={20} aria-hidden />
             {t('nav.company')}
           </Link>
+          <CompaniesLink />
           <Link to={paths.account}>
             <IconUser size={20} aria-hidden />
             {t('nav.account')}
@@ -58,7 +60,14 @@ export function Shell({ children }: { readonly children?: ReactNode }) {
       foot={<Foot />}
     >
       {/* The way to the sign-in is under way: what the page would say now is only that it was refused. */}
-      {isSignedOut ? <Loading /> : (children ?? <Outlet />)}
+      {isSignedOut ? (
+        <Loading />
+      ) : (
+        <>
+          <HostBanner />
+          {children ?? <Outlet />}
+        </>
+      )}
       <StepUpQuestion />
     </Frame>
   )
