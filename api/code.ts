@@ -10,8 +10,8 @@ export const CODE_TRIES = 5
 export const ADDRESS_CODE = { characters: 8, group: 4, lifetimeMs: 30 * 60_000 } as const
 /** Stands in for a second factor: 120 random bits, so that SHA-256 is enough to keep it (OWASP ASVS 5.0 6.5.2). */
 export const RECOVERY_CODE = { characters: 24, group: 6 } as const
-/** Accepts a share: 50 random bits, as `7K3M9-QXD2A`; it lives for two days (R41). */
-export const INVITATION_CODE = { characters: 10, group: 5, lifetimeMs: 48 * 3_600_000 } as const
+/** Accepts an invitation: 50 random bits, as `7K3M9-QXD2A`. How long it lives is a setting (R41). */
+export const INVITATION_CODE = { characters: 10, group: 5 } as const
 
 /** Makes the first account of an installation: 60 random bits; another is made at each start. */
 export const OPERATOR_CODE = { characters: 12, group: 4, lifetimeMs: 24 * 3_600_000 } as const

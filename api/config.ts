@@ -38,7 +38,7 @@ const Environment = z.object({
   TRUST_PROXY: z.string().optional(),
   /** Plan of a newly claimed device. */
   DEFAULT_PLAN: z.enum(PLANS).default('advanced'),
-  /** How long an invitation into a company lives. */
+  /** How long an invitation lives: into a company, to a share, as a guest. */
   INVITATION_HOURS: z.coerce
     .number()
     .positive()

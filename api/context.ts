@@ -23,7 +23,7 @@ export type Settings = {
   readonly defaultPlan: Plan
   readonly webDist: string | undefined
   readonly trustProxy: readonly string[]
-  /** How long an invitation into a company lives (R41). */
+  /** How long an invitation lives: into a company, to a share, as a guest (R41). */
   readonly invitationMs: number
   /** That one network address may send. */
   readonly requestsPerMinute: number

@@ -7,7 +7,7 @@ import { privilegesOf } from '@ridethrough/protocol/privilege.ts'
 import type { ApiContext } from './context.ts'
 import { type Actor, recordEvent, recordingRefusals, type SignedIn } from './event.ts'
 
-export type ShareKind = Extract<EventKind, `share.${string}`>
+export type ShareKind = Extract<EventKind, `share.${string}` | `credential.${string}`>
 
 /** `share` as it was before the step, with the devices that the step is about. */
 export async function recordShare(

@@ -1,14 +1,15 @@
 // From what the database holds to what the API shows.
 import type { Account } from '@ridethrough/db/query/account.ts'
 import type { Device } from '@ridethrough/db/query/device.ts'
-import type { Share } from '@ridethrough/db/query/share.ts'
 import type { AccountView } from '@ridethrough/protocol/http/account.ts'
 import type { DeviceView } from '@ridethrough/protocol/http/device.ts'
 import type { ShareView } from '@ridethrough/protocol/http/share.ts'
 import { type Grant, privilegesAt, type Via, viaOf } from '@ridethrough/protocol/policy.ts'
-import { privilegesOf } from '@ridethrough/protocol/privilege.ts'
+import { privilegesOf, SHAREABLE } from '@ridethrough/protocol/privilege.ts'
 import type { Rights } from '@ridethrough/protocol/rights.ts'
 import { stateView } from './freshness.ts'
+import type { SeenShare } from './share/change.ts'
+import { endedAt, stateAt } from './share/state.ts'
 
 type Person = { readonly name: string; readonly email: string }
 
@@ -66,40 +67,31 @@ function kindOf(via: Via): DeviceView['via'] {
   return kind === 'owner' || kind === 'member' || kind === 'share' || kind === 'guest' ? kind : 'share'
 }
 
-/** As the account sees it: the recipient, or one of those who manage it. */
-export function shareView(share: Share, accountId: string, now: number): ShareView {
-  const side = share.accountId === accountId ? 'recipient' : 'owner'
+export function shareView({ share, side }: SeenShare, now: number): ShareView {
   return {
     id: share.id,
     state: stateAt(share, now),
     suspended: share.suspendedAt !== null,
     email: share.email,
-    recipient: share.state === 'pending' || share.recipientName === null ? null : { name: share.recipientName },
+    // Who has the address is told once they have accepted, and not before.
+    recipient: share.acceptedAt === null || share.recipientName === null ? null : { name: share.recipientName },
     sharedBy: { name: share.sharedBy.name, email: share.sharedBy.email },
     devices: share.devices.map(({ id, name, model, timeZone }) => ({ id, name, model, timeZone })),
     removedDevices:
       side === 'recipient'
         ? share.removedDevices.filter(({ by }) => by === 'recipient').map(({ id, name }) => ({ id, name }))
         : [],
-    privileges: privilegesOf(share.privileges),
+    privileges: privilegesOf(share.privileges & SHAREABLE),
     role: share.role,
     windows: [...share.windows],
     acceptedAt: share.acceptedAt?.toISOString() ?? null,
-    endedAt: share.endedAt?.toISOString() ?? null,
+    endedAt: endedAt(share, now)?.toISOString() ?? null,
     side,
     from: share.startsAt?.toISOString() ?? null,
     until: share.endsAt?.toISOString() ?? null,
     createdAt: share.createdAt.toISOString(),
     invitationExpiresAt: share.codeExpiresAt?.toISOString() ?? null,
   }
-}
-
-/** Time runs out without anybody writing it down. */
-function stateAt(share: Share, now: number): ShareView['state'] {
-  const isOpen = share.state === 'pending' || share.state === 'accepted'
-  if (isOpen && share.endsAt && share.endsAt.getTime() <= now) return 'expired'
-  if (share.state === 'pending' && share.codeExpiresAt && share.codeExpiresAt.getTime() <= now) return 'expired'
-  return share.state
 }
 
 function endOf(grant: Grant | undefined): string | null {

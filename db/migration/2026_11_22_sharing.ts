@@ -27,7 +27,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       add constraint share_role foreign key (role_id, company_id) references role (id, company_id);
     create index share_role_id on share (role_id) where role_id is not null;
     create index share_created_by on share (created_by, id desc);
+    create index share_company_all on share (company_id, id desc);
     create index share_account_all on share (account_id, id desc);
+    create index share_device_all on share_device (device_id, share_id desc);
     create index share_ends on share (ends_at) where state in ('pending', 'accepted') and ends_at is not null;
     create index share_code_expires on share (code_expires_at) where state = 'pending';
     create table share_credential (

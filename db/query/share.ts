@@ -54,8 +54,11 @@ export type NewShareRow = {
   readonly folded: string
   readonly accountId: string | null
   readonly privileges: PrivilegeMask
+  /** A role of the company, whose privileges `privileges` are then. */
+  readonly roleId: string | null
   readonly startsAt: Date
   readonly endsAt: Date | null
+  readonly windows: readonly WeeklyWindow[]
   readonly codeHash: Buffer
   readonly codeExpiresAt: Date
   readonly deviceIds: readonly string[]
@@ -73,8 +76,10 @@ export async function insertShare(tx: Db, share: NewShareRow): Promise<string> {
       account_id: share.accountId,
       state: 'pending',
       privileges: share.privileges,
+      role_id: share.roleId,
       starts_at: share.startsAt,
       ends_at: share.endsAt,
+      windows: JSON.stringify(share.windows),
       code_hash: share.codeHash,
       code_expires_at: share.codeExpiresAt,
       accepted_at: null,
@@ -89,7 +94,7 @@ export async function insertShare(tx: Db, share: NewShareRow): Promise<string> {
     removed_by: null,
     removed_at: null,
   }))
-  await refusals(() => tx.insertInto('share_device').values(rows).execute())
+  await takingPlaces(() => tx.insertInto('share_device').values(rows).execute())
   return id
 }
 
@@ -100,31 +105,13 @@ export async function lockShare(tx: Db, id: string): Promise<Share | undefined> 
 }
 
 export async function findShare(db: Db, id: string): Promise<Share | undefined> {
-  return (await list(db, (eb) => eb('share.id', '=', id)))[0]
-}
-
-/** Shares that somebody received and that are not over, the newest first. */
-export function listReceivedShares(db: Db, accountId: string): Promise<Share[]> {
-  return list(db, (eb) => eb.and([eb('share.account_id', '=', accountId), isOpen(eb)]))
-}
-
-/**
- * Shares of these devices, and those that the account itself made for the company that it is in, that are not over, the
- * newest first. Who has left a company sees nothing more of what they shared there.
- */
-export function listGrantedShares(db: Db, accountId: string, deviceIds: readonly string[]): Promise<Share[]> {
-  const ofDevices = sql<SqlBool>`exists (select from share_device sd where sd.share_id = share.id and sd.device_id = any(${[...deviceIds]}::uuid[]))`
-  const ownCompany = sql<string>`(select company_id from account where id = ${accountId})`
-  return list(db, (eb) => {
-    const isMaker = eb.and([eb('share.created_by', '=', accountId), eb('share.company_id', '=', ownCompany)])
-    return eb.and([eb.or([isMaker, ofDevices]), isOpen(eb)])
-  })
+  return (await selectShares(db, (eb) => eb('share.id', '=', id)))[0]
 }
 
 /** Open shares that name this device. */
 export function listSharesOfDevice(db: Db, deviceId: string): Promise<Share[]> {
   const named = sql<SqlBool>`exists (select from share_device sd where sd.share_id = share.id and sd.device_id = ${deviceId} and sd.removed_by is null)`
-  return list(db, (eb) => eb.and([named, isOpen(eb)]))
+  return selectShares(db, (eb) => eb.and([named, eb('share.state', 'in', ['pending', 'accepted'])]))
 }
 
 export async function acceptShare(tx: Db, id: string, accountId: string, at: Date): Promise<void> {
@@ -150,41 +137,6 @@ export async function endShare(
 
 export async function countWrongShareCode(tx: Db, id: string): Promise<void> {
   await tx.updateTable('share').set({ code_tries: sql`code_tries + 1` }).where('id', '=', id).execute()
-}
-
-/**
- * A new code in place of the old one. An invitation that had run out had lost its place among the five: naming
- * `removed_by` makes the database look again, which throws `share-limit` or `share-exists`.
- */
-export async function renewShareCode(tx: Db, id: string, codeHash: Buffer, expiresAt: Date): Promise<void> {
-  await tx
-    .updateTable('share')
-    .set({ code_hash: codeHash, code_expires_at: expiresAt, code_tries: 0 })
-    .where('id', '=', id)
-    .execute()
-  await refusals(() =>
-    tx
-      .updateTable('share_device')
-      .set({ removed_by: null })
-      .where('share_id', '=', id)
-      .where('removed_by', 'is', null)
-      .execute(),
-  )
-}
-
-export async function removeShareDevice(
-  tx: Db,
-  shareId: string,
-  deviceId: string,
-  by: 'owner' | 'recipient',
-  at: Date,
-): Promise<void> {
-  await tx
-    .updateTable('share_device')
-    .set({ removed_by: by, removed_at: at })
-    .where('share_id', '=', shareId)
-    .where('device_id', '=', deviceId)
-    .execute()
 }
 
 /** R11: what was shared to an address belongs to the account that proves it. The devices of what was bound. */
@@ -226,13 +178,17 @@ export async function findSharers(
   return new Map(rows.map((row) => [row.id, { name: row.name, email: row.email }]))
 }
 
-type ShareExpressions = ExpressionBuilder<Schema & { sharer: Schema['account'] }, 'share' | 'sharer'>
+export type ShareExpressions = ExpressionBuilder<
+  Schema & { sharer: Schema['account']; recipient: Schema['account'] },
+  'share' | 'sharer' | 'recipient'
+>
 
-function isOpen(eb: ShareExpressions): Expression<SqlBool> {
-  return eb('share.state', 'in', ['pending', 'accepted'])
-}
-
-async function list(db: Db, where: (eb: ShareExpressions) => Expression<SqlBool>): Promise<Share[]> {
+/** The newest first, `limit` of them. */
+export async function selectShares(
+  db: Db,
+  where: (eb: ShareExpressions) => Expression<SqlBool>,
+  limit?: number,
+): Promise<Share[]> {
   const rows = await db
     .selectFrom('share')
     .innerJoin('account as sharer', 'sharer.id', 'share.created_by')
@@ -241,8 +197,9 @@ async function list(db: Db, where: (eb: ShareExpressions) => Expression<SqlBool>
     .selectAll('share')
     .select(['sharer.name as sharer_name', 'sharer.email as sharer_email', 'recipient.name as recipient_name'])
     .select(['role.name as role_name', 'role.privileges as role_privileges'])
-    .where(where)
+    .where((eb) => where(eb as unknown as ShareExpressions))
     .orderBy('share.id', 'desc')
+    .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
     .execute()
   if (rows.length === 0) return []
   const devices = await db
@@ -291,7 +248,7 @@ async function list(db: Db, where: (eb: ShareExpressions) => Expression<SqlBool>
 }
 
 /** What the trigger share_limit refuses, by the codes that it raises. */
-async function refusals<T>(run: () => Promise<T>): Promise<T> {
+export async function takingPlaces<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {
