@@ -18,11 +18,10 @@ import type { AccountSubject } from '@ridethrough/protocol/policy.ts'
 import { privilegesOf } from '@ridethrough/protocol/privilege.ts'
 import type { ApiContext } from '../context.ts'
 import type { Actor, SignedIn } from '../event.ts'
-import { offerable } from '../sharing-rules.ts'
 import { changeTeam, lockOwnPlace } from '../team/change.ts'
 import { recordingLinkRefusals, recordLink } from './event.ts'
 import { checkPeriod, hashPin, type LinkChanged, linkOf, wrongInput } from './make.ts'
-import { type LinkSide, sideOf } from './rules.ts'
+import { type LinkSide, linkable, sideOf } from './rules.ts'
 
 /** For those who have a say in it; for others it is not there. */
 export async function getLink(context: ApiContext, asker: AccountSubject, id: string): Promise<Link> {
@@ -125,8 +124,8 @@ function checkTerms(link: Link, { from, until, maxUses }: LinkChange, now: numbe
 async function giving(tx: Db, actor: SignedIn, link: Link, { deviceIds, privileges }: LinkChange) {
   if (deviceIds === undefined && privileges === undefined) return {}
   const ids = [...new Set(deviceIds ?? idsOf(link))]
-  const offer = { privileges: privileges ?? privilegesOf(link.privileges) }
-  const given = offerable(await loadFactsOfDevices(tx, ids), actor, ids, offer, actor.now)
+  const wanted = privileges ?? privilegesOf(link.privileges)
+  const given = linkable(await loadFactsOfDevices(tx, ids), actor, ids, wanted, actor.now)
   return { privileges: given, ...(deviceIds === undefined ? {} : { deviceIds: ids }) }
 }
 

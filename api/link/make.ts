@@ -12,9 +12,9 @@ import type { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import { recordingRefusals, type SignedIn } from '../event.ts'
 import { networkOf } from '../refusals.ts'
-import { offerable } from '../sharing-rules.ts'
 import { changeTeam, lockOwnPlace } from '../team/change.ts'
 import { recordLink } from './event.ts'
+import { linkable } from './rules.ts'
 
 /** Of a company, those that have not ended. */
 const MOST_LINKS = 1000
@@ -37,7 +37,7 @@ export async function makeLink(
       const { companyId } = await lockOwnPlace(tx, actor.accountId)
       await lockDevices(tx, deviceIds)
       const sheet = await loadFactsOfDevices(tx, deviceIds)
-      const privileges = offerable(sheet, actor, deviceIds, { privileges: wanted.privileges }, now)
+      const privileges = linkable(sheet, actor, deviceIds, wanted.privileges, now)
       await checkRoom(tx, companyId)
       const { token, hash } = mintToken()
       const id = await insertLink(tx, {

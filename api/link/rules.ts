@@ -2,15 +2,30 @@
 import type { FactSheet } from '@ridethrough/db/query/facts.ts'
 import type { Link } from '@ridethrough/db/query/link.ts'
 import { type AccountSubject, decide, FULL_SCOPE, REFUSALS, type Refusal } from '@ridethrough/protocol/policy.ts'
+import type { Privilege, PrivilegeMask } from '@ridethrough/protocol/privilege.ts'
 import { compileRights, devicesWith, nextChangeOf } from '@ridethrough/protocol/rights.ts'
+import { givable, hasSay, needShareable, offered } from '../sharing-rules.ts'
 
 /** How many beginnings and ends are looked at for the next instant at which a link opens. */
 const MOST_CHANGES = 200
 
+/** What the link gives; throws unless its maker may share each of these devices, and holds all of it on each. */
+export function linkable(
+  sheet: FactSheet,
+  maker: AccountSubject,
+  deviceIds: readonly string[],
+  privileges: readonly Privilege[],
+  now: number,
+): PrivilegeMask {
+  needShareable(sheet, maker, deviceIds, now)
+  return offered({ privileges }, givable(sheet, maker, deviceIds, now))
+}
+
 /** The devices that this asker may share, whatever their plan: ending a link is nothing that a plan sells. */
-export function shareableIds({ devices, facts }: FactSheet, asker: AccountSubject, now: number): string[] {
-  return devices
-    .filter((device) => decide(asker, 'share', { ...device, plan: 'advanced' }, facts, now).allow)
+export function shareableIds(sheet: FactSheet, asker: AccountSubject, now: number): string[] {
+  // Each by itself: looking one up among all of them takes as long as there are many.
+  return sheet.devices
+    .filter((device) => hasSay({ ...sheet, devices: [device] }, asker, device.id, now))
     .map(({ id }) => id)
 }
 
