@@ -7,6 +7,7 @@ import { useLiveDevice } from '../data/live.ts'
 import { paths } from '../paths.ts'
 import styles from './device-row.module.css'
 import { Age, ChargeBar, DeviceStatus, LoadBar, SilenceReason } from './device-status.tsx'
+import { DeviceTerm } from './device-term.tsx'
 
 export function DeviceList({ label, ids }: { readonly label: string; readonly ids: readonly string[] }) {
   return (
@@ -32,6 +33,7 @@ const DeviceRow = memo(function DeviceRow({ id }: { readonly id: string }) {
         <Text size="xs" c="dimmed">
           {device.sharedBy ? t('overview.from', { model: device.model, name: device.sharedBy.name }) : device.model}
         </Text>
+        <DeviceTerm device={device} />
       </div>
       <div className={styles.status}>
         <DeviceStatus state={state} />

@@ -125,6 +125,12 @@ export const guestTexts = {
     missing: 'This guest is not here',
     missingWhat: 'The entry belongs to another company, or the link is wrong.',
   },
+  term: {
+    until: 'Until {{time}}',
+    hoursIn: '{{hours}} ({{zone}})',
+    ends: 'ends in {{duration}}',
+    closes: 'closes in {{duration}}',
+  },
   given: {
     role: 'Role',
     builtIn: 'Built in',
