@@ -12,6 +12,7 @@ import { changeAccess } from './access.ts'
 import { ADDRESS_CODE, CODE_TRIES, hashCode, mintCode } from './code.ts'
 import type { ApiContext } from './context.ts'
 import { recordEvent, recordingRefusals, type SignedIn } from './event.ts'
+import { bindGuestEntries } from './guest/ending.ts'
 import { postMail } from './mail/post.ts'
 import { sendNotice } from './session-start.ts'
 import { lockOwnAccount } from './step-up.ts'
@@ -69,6 +70,7 @@ export async function confirmAddressChange(
       await setAddress(tx, account.id, email, folded)
       await deleteEmailCodes(tx, account.id, [...PURPOSES, 'reset-password'])
       const devices = await bindWaitingShares(tx, folded, account.id)
+      await bindGuestEntries(context, tx, actor, folded, account.id)
       await sendNotice(context, tx, account, 'addressChanged', place, email)
       await recordEvent(tx, actor, { kind: act.kind, subject: { from: account.email, to: email } })
       return { result: undefined, change: { accounts: [account.id], devices, what: 'address changed' } }

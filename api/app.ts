@@ -24,7 +24,10 @@ import { claimRoutes } from './route/claim.ts'
 import { companyRoutes } from './route/company.ts'
 import { deviceRoutes } from './route/device.ts'
 import { eventRoutes } from './route/event.ts'
+import { groupRoutes } from './route/group.ts'
+import { guestRoutes } from './route/guest.ts'
 import { historyRoutes } from './route/history.ts'
+import { hostRoutes } from './route/host.ts'
 import { invitationRoutes } from './route/invitation.ts'
 import { limitRate } from './route/limit.ts'
 import { linkRoutes } from './route/link.ts'
@@ -37,6 +40,7 @@ import { noticeRoutes } from './route/notice.ts'
 import { operationRoutes } from './route/operations.ts'
 import { passkeyRoutes } from './route/passkey.ts'
 import { passwordRoutes } from './route/password.ts'
+import { roleRoutes } from './route/role.ts'
 import { secondFactorRoutes } from './route/second-factor.ts'
 import { sessionRoutes } from './route/session.ts'
 import { setupRoutes } from './route/setup.ts'
@@ -122,6 +126,10 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
         companyRoutes,
         memberRoutes,
         invitationRoutes,
+        groupRoutes,
+        roleRoutes,
+        guestRoutes,
+        hostRoutes,
         setupRoutes,
         eventRoutes,
         noticeRoutes,

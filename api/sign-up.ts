@@ -19,6 +19,7 @@ import { BUILT_IN_ROLES } from '@ridethrough/protocol/privilege.ts'
 import { ADDRESS_CODE, CODE_TRIES, hashCode, mintCode } from './code.ts'
 import type { ApiContext } from './context.ts'
 import { type Actor, recordEvent, recordingRefusals } from './event.ts'
+import { bindGuestEntries } from './guest/ending.ts'
 import { postMail } from './mail/post.ts'
 import { checkNewPassword } from './password-policy.ts'
 import { networkOf } from './refusals.ts'
@@ -73,10 +74,16 @@ export async function verifyAddress(
   place: Place,
 ): Promise<StartedSession> {
   const act = { kind: 'account.created', subject: { email }, companyId: null } as const
-  return recordingRefusals(context, actor, act, () => prove(context, email, code, place))
+  return recordingRefusals(context, actor, act, () => prove(context, actor, email, code, place))
 }
 
-async function prove(context: ApiContext, email: string, code: string, place: Place): Promise<StartedSession> {
+async function prove(
+  context: ApiContext,
+  asker: Actor,
+  email: string,
+  code: string,
+  place: Place,
+): Promise<StartedSession> {
   const { db, clock, throttles } = context
   const folded = foldAddress(email)
   const now = clock.now()
@@ -94,6 +101,7 @@ async function prove(context: ApiContext, email: string, code: string, place: Pl
     await useEmailCode(tx, found.id, new Date(now))
     await proveAddress(tx, found.accountId, folded, new Date(now))
     const devices = await bindWaitingShares(tx, folded, found.accountId)
+    await bindGuestEntries(context, tx, asker, folded, found.accountId)
     const signedIn = await startSession(context, tx, found.accountId, place, ['address'])
     const actor = { accountId: found.accountId, credentialId: null, companyId: signedIn.account.company.id }
     const { id, name } = signedIn.account

@@ -2,12 +2,14 @@
 import type { NewMail } from '@ridethrough/db/query/mail.ts'
 import { PRIVILEGE_TEXT, type PrivilegeMask, privilegesOf } from '@ridethrough/protocol/privilege.ts'
 import type { TFunction } from 'i18next'
+import { createGuestMails, type GuestMails } from './guest.ts'
 import { type MailPart, renderMail } from './layout.ts'
 import { createNoticeMails, type NoticeMails } from './notice.ts'
 import { createSafetyMails, type SafetyMails } from './safety.ts'
 
 export type MailWriter = SafetyMails &
-  NoticeMails & {
+  NoticeMails &
+  GuestMails & {
     verify(to: { email: string; name: string }, code: string, until: Date): NewMail
     registered(to: { email: string; name: string }): NewMail
     invitation(invitation: Invitation): NewMail
@@ -138,6 +140,7 @@ export function createMailWriter(t: TFunction, publicUrl: () => string): MailWri
         { kind: 'list', items: owners.map(({ name, email }) => `${name} (${email})`) },
       ]),
     ...createNoticeMails(t, publicUrl, write),
+    ...createGuestMails(t, publicUrl, write),
     ...createSafetyMails(t, publicUrl, write),
   }
 }

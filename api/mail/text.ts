@@ -1,5 +1,6 @@
 // The words of the mails, by key. i18next fills the braces; escaping is the template's business.
 import { createInstance, type TFunction } from 'i18next'
+import { guestEn } from './guest-text.ts'
 import { noticeEn } from './notice-text.ts'
 import { safetyEn } from './safety-text.ts'
 
@@ -69,6 +70,7 @@ const en = {
     ask: 'If you think that this is a mistake, ask an owner of your company:',
   },
   happened: noticeEn,
+  ...guestEn,
   ...safetyEn,
 } as const
 

@@ -1,4 +1,5 @@
-// Invitations into a company: sent by its owners, answered by those to whom they were sent.
+// Invitations into a company: sent by its owners, answered by those to whom they were sent, as co-workers or as guests.
+import { findGuest } from '@ridethrough/db/query/guest-list.ts'
 import { listInvitationsOf } from '@ridethrough/db/query/invitation.ts'
 import { IdParams, PageQuery } from '@ridethrough/protocol/http/common.ts'
 import {
@@ -13,6 +14,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import { signedIn } from '../event.ts'
+import { acceptAsGuest, declineAsGuest, listReceivedAsGuest } from '../guest/joining.ts'
+import { receivedGuestView } from '../guest/view.ts'
 import { viewerOf } from '../plugin/auth.ts'
 import { ownPlaceAsOwner } from '../team/company.ts'
 import { formatCursor, parseCursor } from '../team/cursor.ts'
@@ -24,6 +27,8 @@ const Cursor = z.object({ id: z.uuid() })
 
 export const invitationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
   const view = (invitation: Parameters<typeof invitationView>[0]) => invitationView(invitation, context.clock.now())
+  /** Whether it is one to be a guest; what is neither is told apart by nobody. */
+  const isForGuest = async (id: string) => (await findGuest(context.db, id)) !== undefined
 
   app.get(
     '/company/invitations',
@@ -97,13 +102,17 @@ export const invitationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = 
       config: { needs: 'session' },
       schema: {
         tags: ['team'],
-        summary: 'Invitations to your own address that you can still answer',
+        summary: 'Invitations to your own address that you can still answer, as a co-worker or as a guest',
         response: { 200: ReceivedInvitationPage },
       },
     },
     async (request) => {
-      const received = await listReceived(context, viewerOf(request).accountId)
-      return { items: received.map(receivedView), next: null }
+      const { accountId } = viewerOf(request)
+      const toJoin = (await listReceived(context, accountId)).map(receivedView)
+      const toVisit = (await listReceivedAsGuest(context, accountId)).map(receivedGuestView)
+      // Ids are uuid v7: the newest first.
+      const items = [...toJoin, ...toVisit].sort((a, b) => (a.id < b.id ? 1 : -1))
+      return { items, next: null }
     },
   )
 
@@ -113,15 +122,18 @@ export const invitationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = 
       config: { needs: 'session' },
       schema: {
         tags: ['team'],
-        summary: 'Join the company, with the code that was mailed',
-        description: 'Your own company must hold no device and nobody else; it goes.',
+        summary: 'Join the company, or become its guest, with the code that was mailed',
+        description:
+          'Whoever joins leaves a company of their own, which must hold no device and nobody else. A guest keeps it.',
         params: IdParams,
         body: InvitationProof,
         response: { 200: LeaveAnswer },
       },
     },
     async (request) => {
-      const { result, access } = await joinCompany(context, signedIn(request), request.params.id, request.body.code)
+      const { id } = request.params
+      const accept = (await isForGuest(id)) ? acceptAsGuest : joinCompany
+      const { result, access } = await accept(context, signedIn(request), id, request.body.code)
       return { companyId: result, access }
     },
   )
@@ -132,14 +144,16 @@ export const invitationRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = 
       config: { needs: 'session' },
       schema: {
         tags: ['team'],
-        summary: 'Decline to join; being signed in with the address is enough',
+        summary: 'Decline; being signed in with the address is enough',
         params: IdParams,
         body: InvitationProof.partial().nullish(),
         response: { 204: z.null().describe('Declined') },
       },
     },
     async (request, reply) => {
-      await declineToJoin(context, signedIn(request), request.params.id, request.body?.code)
+      const { id } = request.params
+      const decline = (await isForGuest(id)) ? declineAsGuest : declineToJoin
+      await decline(context, signedIn(request), id, request.body?.code)
       return reply.code(204).send(null)
     },
   )

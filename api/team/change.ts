@@ -32,11 +32,11 @@ export function writeTeam<T>({ db }: Pick<ApiContext, 'db'>, make: (tx: Db) => P
   })
 }
 
-/** The asker's place, with its company locked, and `another` one too, until the end of the transaction. */
-export async function lockOwnPlace(tx: Db, accountId: string, another?: string): Promise<Place> {
+/** The asker's place, with its company locked, and `others` too, until the end of the transaction. */
+export async function lockOwnPlace(tx: Db, accountId: string, ...others: readonly string[]): Promise<Place> {
   const before = await findPlace(tx, accountId)
   if (!before) throw signedOut()
-  await lockCompanies(tx, another === undefined ? [before.companyId] : [before.companyId, another])
+  await lockCompanies(tx, [before.companyId, ...others])
   const place = await lockPlace(tx, accountId)
   if (!place?.active) throw signedOut()
   if (place.companyId !== before.companyId) throw new Moved()

@@ -18,6 +18,7 @@ import type { ApiContext } from '../context.ts'
 import { recordEvent, recordingRefusals, type SignedIn } from '../event.ts'
 import { postMail } from '../mail/post.ts'
 import { lockOwnCompany, writeTeam } from './change.ts'
+import { invitationEnded, noInvitation } from './proof.ts'
 
 export function inviteCoworker(
   context: ApiContext,
@@ -76,16 +77,6 @@ export function withdrawCoworkerInvitation(context: ApiContext, actor: SignedIn,
       return invitationOf(tx, id)
     }),
   )
-}
-
-export function noInvitation(): Fault {
-  return new Fault('not-found', 'There is no such invitation')
-}
-
-export function invitationEnded({ state }: Pick<Invitation, 'state'>): Fault {
-  return state === 'accepted'
-    ? new Fault('code-used', 'The invitation was accepted already')
-    : new Fault('invitation-ended', `This invitation is over (${state}): it has to be made anew`)
 }
 
 /** Those of other companies are as if they were not there. */

@@ -1,5 +1,5 @@
 // Answering an invitation into a company. Who accepts leaves a company of their own, which must hold nothing any more.
-import { abandonCompany, type CompanyCounts, countCompany } from '@ridethrough/db/query/company.ts'
+import { type CompanyCounts, countCompany } from '@ridethrough/db/query/company.ts'
 import {
   answerInvitation,
   countWrongInvitationCode,
@@ -12,12 +12,14 @@ import { findPlace, listActiveOwners, moveAccount, type Place } from '@ridethrou
 import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { EdgeReport } from '@ridethrough/protocol/http/share.ts'
-import { CODE_TRIES, hashCode } from '../code.ts'
+import { hashCode } from '../code.ts'
 import type { ApiContext } from '../context.ts'
 import { recordEvent, recordingRefusals, type SignedIn } from '../event.ts'
+import { endOwnEntry } from '../guest/ending.ts'
 import { postMail } from '../mail/post.ts'
+import { abandon } from './abandon.ts'
 import { changeTeam, lockOwnPlace, writeTeam } from './change.ts'
-import { invitationEnded, noInvitation } from './invitation.ts'
+import { checkProof, noInvitation } from './proof.ts'
 
 /** Why somebody cannot leave the company that they are in. */
 export type Obstacle = 'devices' | 'people'
@@ -51,11 +53,12 @@ export function joinCompany(
       const at = new Date(actor.now)
       await moveAccount(tx, place.accountId, { companyId: company.id, role }, at)
       await answerInvitation(tx, id, 'accepted', at)
-      await abandonCompany(tx, place.companyId, at)
+      await endOwnEntry(context, tx, actor, place.accountId, company.id)
+      const guests = await abandon(context, tx, actor, place.companyId)
       for (const owner of owners) await postMail(context, tx, context.mails.teamJoined(owner, place, company.name))
       const member = { id: place.accountId, name: place.name }
       await recordEvent(tx, actor, { kind: act.kind, subject: { ...act.subject, member }, companyId: company.id })
-      return { result: company.id, change: { accounts: [place.accountId], what: 'member.joined' } }
+      return { result: company.id, change: { accounts: [place.accountId, ...guests], what: 'member.joined' } }
     }),
   )
 }
@@ -86,32 +89,9 @@ async function lockBoth(tx: Db, accountId: string, id: string): Promise<{ place:
   return { place, invitation }
 }
 
-/** What is wrong with a code, or nothing. Whoever has neither the address nor the code learns nothing. */
-async function checkCode(
-  tx: Db,
-  place: Place,
-  invitation: Invitation,
-  hash: Buffer | undefined,
-  now: number,
-): Promise<Fault | undefined> {
-  const isRight = hash === undefined || invitation.codeHash.equals(hash)
-  if (invitation.folded !== place.folded) {
-    if (hash === undefined || !isRight) return noInvitation()
-    return new Fault('address-other', 'This invitation was sent to another address: sign in with that one')
-  }
-  if (invitation.state !== 'pending') return invitationEnded(invitation)
-  if (hash !== undefined && invitation.codeTries >= CODE_TRIES) {
-    const { name } = invitation.invitedBy
-    return new Fault('too-many-tries', `Too many wrong codes: ask ${name} to send the invitation again`)
-  }
-  if (!isRight) {
-    await countWrongInvitationCode(tx, invitation.id)
-    return new Fault('code-wrong', 'The code is wrong: compare it with the newest mail of this invitation')
-  }
-  if (invitation.expiresAt.getTime() <= now) {
-    return new Fault('code-expired', `The invitation has run out: ask ${invitation.invitedBy.name} to send it again`)
-  }
-  return undefined
+function checkCode(tx: Db, place: Place, invitation: Invitation, hash: Buffer | undefined, now: number) {
+  const isTheirs = invitation.folded === place.folded
+  return checkProof(invitation, { isTheirs, hash, now }, () => countWrongInvitationCode(tx, invitation.id))
 }
 
 /** The owners of the company that is joined. */
