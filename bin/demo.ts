@@ -108,7 +108,7 @@ async function seed(db: Db, http: string, accounts: readonly Account[], agent: A
   const asOwner = await signIn(http, owner)
   const asRecipient = await signIn(http, recipient)
   const devices = await claimAll(asOwner, agent)
-  const granted = await asOwner('GET', '/shares?direction=granted', SharePage)
+  const granted = await asOwner('GET', '/shares?direction=granted&state=all', SharePage)
   const [first, second, third] = devices
   if (granted.items.length > 0 || !first || !second || !third) return
   const { share } = await asOwner('POST', '/shares', ShareChangeAnswer, {

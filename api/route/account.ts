@@ -1,6 +1,6 @@
 // Accounts: signing up, proving an address, seeing oneself.
 import { type Account, findAccount } from '@ridethrough/db/query/account.ts'
-import { setName } from '@ridethrough/db/query/account-change.ts'
+import { setAcceptsFromKnown, setName } from '@ridethrough/db/query/account-change.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import {
   AccountView,
@@ -105,12 +105,12 @@ export const accountRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
       config: { needs: 'session' },
       schema: {
         tags: ['accounts'],
-        summary: 'Change how others see you',
+        summary: 'Change how others see you, and whether shares from people you know are accepted by themselves',
         body: AccountChange,
         response: { 200: AccountView },
       },
     },
-    async (request) => accountView(await rename(context, signedIn(request), request.body.name)),
+    async (request) => accountView(await changeAccount(context, signedIn(request), request.body)),
   )
 
   app.post(
@@ -169,11 +169,21 @@ export const accountRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asy
   )
 }
 
-async function rename(context: ApiContext, actor: SignedIn, name: string): Promise<Account> {
+async function changeAccount(
+  context: ApiContext,
+  actor: SignedIn,
+  { name, acceptsFromKnown }: z.infer<typeof AccountChange>,
+): Promise<Account> {
   await context.db.transaction().execute(async (tx) => {
     const before = await ownAccount({ db: tx }, actor.accountId)
-    await setName(tx, actor.accountId, name)
-    await recordEvent(tx, actor, { kind: 'account.changed', subject: { name: { from: before.name, to: name } } })
+    if (name !== undefined) await setName(tx, actor.accountId, name)
+    if (acceptsFromKnown !== undefined) await setAcceptsFromKnown(tx, actor.accountId, acceptsFromKnown)
+    const after = await ownAccount({ db: tx }, actor.accountId)
+    const changes = (['name', 'acceptsFromKnown'] as const)
+      .filter((field) => before[field] !== after[field])
+      .map((field) => [field, { from: before[field], to: after[field] }] as const)
+    if (changes.length === 0) return
+    await recordEvent(tx, actor, { kind: 'account.changed', subject: Object.fromEntries(changes) })
   })
   return ownAccount(context, actor.accountId)
 }

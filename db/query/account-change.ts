@@ -53,6 +53,11 @@ export async function setName(tx: Db, id: string, name: string): Promise<void> {
   await tx.updateTable('account').set({ name }).where('id', '=', id).execute()
 }
 
+/** H: shares from people whose shares it accepted before are accepted by themselves. */
+export async function setAcceptsFromKnown(tx: Db, id: string, accepts: boolean): Promise<void> {
+  await tx.updateTable('account').set({ accepts_known: accepts }).where('id', '=', id).execute()
+}
+
 /** The address is proved: nobody else may have it, which the database sees to. */
 export async function setAddress(tx: Db, id: string, email: string, folded: string): Promise<void> {
   await tx.updateTable('account').set({ email, email_folded: folded }).where('id', '=', id).execute()
@@ -78,6 +83,7 @@ export async function eraseAccount(tx: Db, account: Pick<LockedAccount, 'id' | '
   }
   await tx.updateTable('session').set({ address: '', user_agent: '' }).where('account_id', '=', id).execute()
   await tx.updateTable('token').set({ name: '' }).where('account_id', '=', id).execute()
+  await tx.updateTable('share_credential').set({ name: '' }).where('account_id', '=', id).execute()
   // Those that still wait are on their way: somebody else's invitation to the address, for one.
   await tx
     .deleteFrom('mail')

@@ -8,6 +8,8 @@ export type Account = {
   readonly name: string
   readonly role: 'owner' | 'member'
   readonly company: { readonly id: string; readonly name: string }
+  /** Shares from people whose shares it accepted before are accepted by themselves. */
+  readonly acceptsFromKnown: boolean
   readonly createdAt: Date
 }
 
@@ -204,6 +206,7 @@ function accounts(db: Db) {
       'account.email',
       'account.name',
       'account.role',
+      'account.accepts_known',
       'account.created_at',
       'company.id as company_id',
       'company.name as company_name',
@@ -219,6 +222,7 @@ function toAccount(row: AccountRow): Account {
     name: row.name,
     role: row.role,
     company: { id: row.company_id, name: row.company_name },
+    acceptsFromKnown: row.accepts_known,
     createdAt: row.created_at,
   }
 }

@@ -121,8 +121,9 @@ export async function deactivate(tx: Db, accountId: string, at: Date): Promise<s
   await tx.deleteFrom('challenge').where('account_id', '=', accountId).execute()
   const { rows } = await sql<{ id: string }>`
     with s as (update session set ended_at = ${at} where account_id = ${accountId} and ended_at is null returning id),
-    t as (update token set ended_at = ${at} where account_id = ${accountId} and ended_at is null returning id)
-    select id from s union all select id from t`.execute(tx)
+    t as (update token set ended_at = ${at} where account_id = ${accountId} and ended_at is null returning id),
+    c as (update share_credential set ended_at = ${at} where account_id = ${accountId} and ended_at is null returning id)
+    select id from s union all select id from t union all select id from c`.execute(tx)
   return rows.map((row) => row.id)
 }
 

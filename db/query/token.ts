@@ -74,16 +74,20 @@ export async function endToken(tx: Db, accountId: string, id: string, at: Date):
   return row && toToken(row)
 }
 
-/** The ids of those that ended by this. */
+/** Those of its shares as well. The ids of those that ended by this. */
 export async function endTokens(tx: Db, accountId: string, at: Date): Promise<string[]> {
-  const rows = await tx
-    .updateTable('token')
-    .set({ ended_at: at })
-    .where('account_id', '=', accountId)
-    .where('ended_at', 'is', null)
-    .returning('id')
-    .execute()
-  return rows.map((row) => row.id)
+  const ended: string[] = []
+  for (const table of ['token', 'share_credential'] as const) {
+    const rows = await tx
+      .updateTable(table)
+      .set({ ended_at: at })
+      .where('account_id', '=', accountId)
+      .where('ended_at', 'is', null)
+      .returning('id')
+      .execute()
+    ended.push(...rows.map((row) => row.id))
+  }
+  return ended
 }
 
 function toToken(row: Selectable<TokenTable>): ApiToken {

@@ -26,6 +26,8 @@ export const AccountView = z.object({
   name: z.string(),
   company: z.object({ id: z.uuid(), name: z.string() }),
   role: z.enum(['owner', 'member']),
+  /** A share from somebody whose share was accepted before is accepted by itself. */
+  acceptsFromKnown: z.boolean(),
   createdAt: Instant,
 })
 export type AccountView = z.infer<typeof AccountView>

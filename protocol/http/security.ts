@@ -66,7 +66,11 @@ export const PasswordChange = z.strictObject({ current: z.string().min(1).max(25
 export const AddressChange = z.strictObject({ email: EmailAddress })
 export const AddressChangeProof = z.strictObject({ oldCode: Code, newCode: Code })
 
-export const AccountChange = z.strictObject({ name: z.string().trim().min(1).max(100) })
+/** What is left out stays. */
+export const AccountChange = z.strictObject({
+  name: z.string().trim().min(1).max(100).optional(),
+  acceptsFromKnown: z.boolean().optional(),
+})
 export const AccountDeletion = z.strictObject({ password: z.string().min(1).max(256) })
 
 /** `GET /account/security`. */
