@@ -17,6 +17,7 @@ import {
   GuestQuestion,
   type GuestStep,
   isOpen,
+  isUnanswered,
   sayRole,
   useResend,
   ValidatedMark,
@@ -121,7 +122,7 @@ function Standing({ guest }: { readonly guest: GuestView }) {
         facts={[
           [t('guest.email'), email],
           [t('guests.active'), <ActiveMark key="active" guest={guest} />],
-          [t('guests.validated'), <ValidatedMark key="validated" guest={guest} now={now} />],
+          [t('guests.validated'), <ValidatedMark key="validated" guest={guest} />],
           [t('guests.role'), sayRole(guest, t)],
           [t('guests.workspace'), <Workspace key="workspace" guest={guest} />],
           [t('sharing.period'), windows.length > 0 ? `${when}, ${sayWindows(windows, t)}` : when],
@@ -139,10 +140,11 @@ function Standing({ guest }: { readonly guest: GuestView }) {
 
 function Story({ guest, now }: { readonly guest: GuestView; readonly now: number }) {
   const { t } = useTranslation()
-  const { state, invitedBy: by, sentAt, invitationExpiresAt, answeredAt, endedAt } = guest
+  const { invitedBy: by, sentAt, invitationExpiresAt, answeredAt, endedAt, until } = guest
   const say = (at: string | null) => (at === null ? '' : sayTime(Date.parse(at), now))
-  if (state === 'accepted') return t('guest.accepted', { by, time: say(answeredAt) })
-  if (state !== 'pending') return t('guest.over', { by, time: say(endedAt ?? answeredAt ?? sentAt) })
+  if (!isOpen(guest)) return t('guest.over', { by, time: say(endedAt ?? answeredAt ?? sentAt) })
+  if (until !== null && Date.parse(until) <= now) return t('guest.ranOut', { by, time: say(until) })
+  if (answeredAt !== null) return t('guest.accepted', { by, time: say(answeredAt) })
   const isLate = invitationExpiresAt !== null && Date.parse(invitationExpiresAt) <= now
   return t(isLate ? 'guest.expired' : 'guest.pending', { by, time: say(sentAt), until: say(invitationExpiresAt) })
 }
@@ -154,12 +156,12 @@ function Actions({ guest }: { readonly guest: GuestView }) {
   const resend = useResend(guest)
   const steps: readonly GuestStep[] = [
     guest.active ? 'switchOff' : 'switchOn',
-    guest.state === 'pending' ? 'withdraw' : 'end',
+    isUnanswered(guest) ? 'withdraw' : 'end',
   ]
   return (
     <>
       <Group gap="xs">
-        {guest.state === 'pending' && (
+        {isUnanswered(guest) && (
           <Action variant="default" hindrance={hindrance} loading={resend.isPending} onPress={() => resend.mutate()}>
             {t('guests.resend')}
           </Action>

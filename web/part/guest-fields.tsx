@@ -77,6 +77,7 @@ export function GuestFields({ values, faults, set }: FieldsProps) {
           values={values.period}
           faults={faults}
           zones={zones}
+          off={t('guest.noPeriod')}
           onChange={(period) => set('period', period)}
         />
         <WindowFields

@@ -17,6 +17,7 @@ import { useForm } from './form.ts'
 import { bodyOf, changeOf, draftOf, type GuestDraft, missingIn, newGuestDraft } from './guest-draft.ts'
 import { Ground, GuestFields } from './guest-fields.tsx'
 import { useAnnounce } from './notice.tsx'
+import { UnsavedQuestion } from './unsaved.tsx'
 
 export function InviteGuestForm() {
   const { t } = useTranslation()
@@ -90,6 +91,7 @@ export function ChangeGuestForm({ guest, hindrance, onReset }: ChangeProps) {
   const isChanged = Object.keys(changeOf(before, form.values)).length > 0
   return (
     <form onSubmit={submit} noValidate>
+      <UnsavedQuestion isUnsaved={isChanged && !form.isSending} />
       {/* Disables every field within, where only owners may change them. */}
       <fieldset disabled={hindrance !== undefined} style={{ border: 0, margin: 0, minWidth: 0, padding: 0 }}>
         <Stack>

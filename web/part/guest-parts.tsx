@@ -10,8 +10,13 @@ import { Mark } from '../ui/mark.tsx'
 import { ConfirmChange, useChange } from './confirm-change.tsx'
 import { useAnnounce } from './notice.tsx'
 
-export function isOpen({ state }: GuestView): boolean {
-  return state === 'pending' || state === 'accepted'
+/** What has run out by itself can still be changed: sent again, or made longer. */
+export function isOpen({ state, endedAt }: GuestView): boolean {
+  return state === 'pending' || state === 'accepted' || (state === 'expired' && endedAt === null)
+}
+
+export function isUnanswered(guest: GuestView): boolean {
+  return isOpen(guest) && guest.answeredAt === null
 }
 
 /** R31: the company's flag. */
@@ -21,11 +26,9 @@ export function ActiveMark({ guest }: { readonly guest: GuestView }) {
 }
 
 /** R31: the guest's flag; where it is not set, why. */
-export function ValidatedMark({ guest, now }: { readonly guest: GuestView; readonly now: number }) {
+export function ValidatedMark({ guest: { validated, state } }: { readonly guest: GuestView }) {
   const { t } = useTranslation()
-  const isLate =
-    guest.state === 'pending' && guest.invitationExpiresAt !== null && Date.parse(guest.invitationExpiresAt) <= now
-  return <Mark isOn={guest.state === 'accepted'}>{t(`guests.state.${isLate ? 'expired' : guest.state}`)}</Mark>
+  return <Mark isOn={validated}>{t(`guests.state.${validated ? 'accepted' : state}`)}</Mark>
 }
 
 export function sayRole({ mode, role, privileges }: GuestView, t: TFunction): string {

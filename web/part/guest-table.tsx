@@ -16,6 +16,7 @@ import {
   GuestQuestion,
   type GuestStep,
   isOpen,
+  isUnanswered,
   sayRole,
   useResend,
   ValidatedMark,
@@ -91,7 +92,7 @@ function GuestRow({ guest, hindrance, onAsk }: RowProps) {
         <ActiveMark guest={guest} />
       </td>
       <td data-label={t('guests.validated')}>
-        <ValidatedMark guest={guest} now={now} />
+        <ValidatedMark guest={guest} />
       </td>
       <td className={styles.wide}>
         <RowActions guest={guest} hindrance={hindrance} onAsk={onAsk} />
@@ -127,7 +128,7 @@ function RowActions({ guest, hindrance, onAsk }: RowProps) {
           {t(`guests.${step}`)}
         </Action>
       )}
-      {guest.state === 'pending' && (
+      {isUnanswered(guest) && (
         <Action
           variant="default"
           size="sm"

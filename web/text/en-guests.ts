@@ -120,6 +120,8 @@ export const guestTexts = {
     pending: 'Invited {{time}} by {{by}}. The mail can be answered until {{until}}.',
     expired: 'Invited {{time}} by {{by}}. The code ran out {{until}}: send it again.',
     accepted: 'Invited by {{by}}, accepted {{time}}.',
+    ranOut: 'Invited by {{by}}. The period ended {{time}}: make it longer, or end the access for good.',
+    noPeriod: 'It begins when it is accepted, and lasts until you end it.',
     over: 'Invited by {{by}}, over since {{time}}.',
     needsBoth: 'Both are needed: "active" is set here, "validated" by the guest, who accepts the invitation.',
     missing: 'This guest is not here',
