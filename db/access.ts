@@ -23,6 +23,8 @@ export type AccessChange = {
   /** Sessions, tokens and share credentials that are over. */
   readonly credentials?: readonly string[]
   readonly links?: readonly string[]
+  /** What changes for the accounts and links is on these devices only: an edge need not read the rest of their rights anew. */
+  readonly confined?: boolean
   /** What happened, for operators: `share revoked`. */
   readonly what: string
 }
@@ -35,8 +37,8 @@ export async function recordAccessChange(tx: Db, change: AccessChange): Promise<
   const { rows } = await sql<{ version: number }>`
     with tick as (update access_clock set version = version + 1 returning version),
     change as (
-      insert into access_change (version, accounts, devices, agents, credentials, links, what)
-      select version, ${list(change.accounts)}, ${list(change.devices)}, ${list(change.agents)}, ${list(change.credentials)}, ${list(change.links)}, ${change.what} from tick
+      insert into access_change (version, accounts, devices, agents, credentials, links, confined, what)
+      select version, ${list(change.accounts)}, ${list(change.devices)}, ${list(change.agents)}, ${list(change.credentials)}, ${list(change.links)}, ${change.confined ?? false}, ${change.what} from tick
       returning version
     )
     select version, pg_notify('access_change', version::text) from change`.execute(tx)

@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import { LEASE_MS } from './access.ts'
 import type { Clock } from './clock.ts'
 import type { Listener } from './listen.ts'
-import { Principal, type PrincipalKind, reload } from './principal.ts'
+import { Principal, type PrincipalKind, reload, reloadOn } from './principal.ts'
 import type { AccessChangeTable, Db } from './schema.ts'
 
 export type { Principal } from './principal.ts'
@@ -35,7 +35,7 @@ export type EdgeOptions = {
 
 type Change = Pick<
   Selectable<AccessChangeTable>,
-  'version' | 'accounts' | 'devices' | 'agents' | 'credentials' | 'links' | 'what'
+  'version' | 'accounts' | 'devices' | 'agents' | 'credentials' | 'links' | 'confined' | 'what'
 >
 
 const RENEW_MS = LEASE_MS / 4
@@ -214,7 +214,7 @@ export class Edge {
   #changesSince(version: number): Promise<Change[]> {
     return this.#options.db
       .selectFrom('access_change')
-      .select(['version', 'accounts', 'devices', 'agents', 'credentials', 'links', 'what'])
+      .select(['version', 'accounts', 'devices', 'agents', 'credentials', 'links', 'confined', 'what'])
       .where('version', '>', version)
       .orderBy('version')
       .execute()
@@ -233,7 +233,13 @@ export class Edge {
     }
     const concerned = new Map(changes.map((change) => [change.version, ready.filter((one) => concerns(change, one))]))
     const all = [...new Set([...concerned.values()].flat())]
-    if (all.length > 0) await reload(db, all, clock.now())
+    const whole = all.filter((one) => changes.some((change) => concernsWhole(change, one)))
+    const partly = all.filter((one) => !whole.includes(one))
+    if (whole.length > 0) await reload(db, whole, clock.now())
+    if (partly.length > 0) {
+      const deviceIds = new Set(changes.flatMap((change) => (concerned.get(change.version) ? change.devices : [])))
+      await reloadOn(db, partly, deviceIds, last.version, clock.now())
+    }
     for (const [version, principals] of concerned) {
       if (principals.length > 0) cuts.set(version, await hooks.changed(principals))
     }
@@ -327,6 +333,13 @@ export class Edge {
 
 function keyOf(kind: PrincipalKind, id: string, credentialId: string): string {
   return `${kind}:${id}:${credentialId}`
+}
+
+/** Whether more than what it may do on the devices of the change has to be read anew. */
+function concernsWhole(change: Change, principal: Principal): boolean {
+  if (principal.kind === 'agent') return concerns(change, principal)
+  if (change.credentials.includes(principal.credentialId)) return true
+  return !change.confined && (principal.kind === 'link' ? change.links : change.accounts).includes(principal.id)
 }
 
 function concerns(change: Change, principal: Principal): boolean {

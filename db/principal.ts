@@ -1,9 +1,10 @@
 // Somebody or something connected to an edge, with the rights it holds right now.
 
+import { type Grant, grantsOn } from '@ridethrough/protocol/policy.ts'
 import { compileRights, NO_RIGHTS, nextChangeOf, type Rights } from '@ridethrough/protocol/rights.ts'
 import { sql } from 'kysely'
 import { liveCredentials, subjectOf } from './query/credential.ts'
-import { loadFactsOf } from './query/facts.ts'
+import { loadFactsOf, loadFactsOn } from './query/facts.ts'
 import type { Db } from './schema.ts'
 
 /** `link`: whoever has opened one; like a person, but without a name. */
@@ -47,9 +48,8 @@ export class Principal {
 export async function reload(db: Db, principals: readonly Principal[], now: number): Promise<void> {
   const viewers = principals.filter((one) => one.kind !== 'agent')
   const agents = principals.filter((one) => one.kind === 'agent')
-  const idsOf = (kind: PrincipalKind) => [...new Set(viewers.filter((one) => one.kind === kind).map((one) => one.id))]
   // The credentials are read after the facts, so they are never the older of the two.
-  const sheet = await loadFactsOf(db, { accounts: idsOf('person'), links: idsOf('link') })
+  const sheet = await loadFactsOf(db, askedBy(viewers))
   const credentials = await liveCredentials(
     db,
     viewers.map((one) => one.credentialId),
@@ -75,6 +75,40 @@ export async function reload(db: Db, principals: readonly Principal[], now: numb
     agent.devices = new Set(devices ?? [])
     agent.version = sheet.version
   }
+}
+
+/**
+ * Reads what these viewers may do on these devices anew, and leaves the rest of their rights as it is: enough for changes
+ * that bear on nothing else, the last of which has this version.
+ */
+export async function reloadOn(
+  db: Db,
+  viewers: readonly Principal[],
+  deviceIds: ReadonlySet<string>,
+  version: number,
+  now: number,
+): Promise<void> {
+  const sheet = await loadFactsOn(db, askedBy(viewers), [...deviceIds])
+  const ids = viewers.map((one) => one.credentialId)
+  const credentials = await liveCredentials(db, ids, new Date(now))
+  for (const viewer of viewers) {
+    const credential = credentials.get(viewer.credentialId)
+    viewer.isEnded = credential === undefined
+    viewer.expiresAt = credential?.expiresAt?.getTime() ?? null
+    const byDevice = new Map<string, readonly Grant[]>(credential ? viewer.rights.byDevice : [])
+    for (const id of deviceIds) byDevice.delete(id)
+    for (const device of credential ? sheet.devices : []) {
+      const grants = credential ? grantsOn(subjectOf(credential), device, sheet.facts) : []
+      if (grants.length > 0) byDevice.set(device.id, grants)
+    }
+    viewer.rights = { version, byDevice }
+    viewer.version = version
+  }
+}
+
+function askedBy(viewers: readonly Principal[]) {
+  const idsOf = (kind: PrincipalKind) => [...new Set(viewers.filter((one) => one.kind === kind).map((one) => one.id))]
+  return { accounts: idsOf('person'), links: idsOf('link') }
 }
 
 /** Agents that are revoked or unknown are left out. */

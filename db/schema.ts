@@ -253,6 +253,8 @@ export type AccessChangeTable = {
   /** Sessions, tokens and share credentials that have ended. */
   credentials: string[]
   links: ColumnType<string[], string[] | undefined, never>
+  /** Accounts and links are concerned on the devices named, and nowhere else. */
+  confined: ColumnType<boolean, boolean | undefined, never>
   what: string
   at: Created
 }

@@ -92,7 +92,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       user_agent text not null
     );
     create index link_session_link on link_session (link_id) where ended_at is null;
-    alter table access_change add column links uuid[] not null default '{}';
+    alter table access_change
+      add column links uuid[] not null default '{}',
+      add column confined boolean not null default false;
   `)
 
   // Composite keys: a group, or a guest's choice, never holds a device of another company.

@@ -60,6 +60,25 @@ export function loadFactsOf(db: Db, { accounts, links }: Asked): Promise<FactShe
   })
 }
 
+/** The same of these devices only: what a change that is confined to them bears on. */
+export function loadFactsOn(db: Db, { accounts, links }: Asked, deviceIds: readonly string[]): Promise<FactSheet> {
+  const ofAccounts = sql`any(${sql.val([...accounts])}::uuid[])`
+  const ofDevices = sql`any(${sql.val([...deviceIds])}::uuid[])`
+  return load(db, 'facts-of-viewers-on-devices', {
+    accounts: sql`select id from account where id = ${ofAccounts}`,
+    shares: sql`
+      select distinct s.id from share_device sd join share s on s.id = sd.share_id
+      where sd.device_id = ${ofDevices} and s.account_id = ${ofAccounts} and s.state in ('pending', 'accepted')`,
+    guests: sql`
+      select distinct g.id from guest_entry g join device d on d.company_id = g.company_id
+      where d.id = ${ofDevices} and g.account_id = ${ofAccounts} and g.state in ('pending', 'accepted')`,
+    links: sql`
+      select distinct link_id as id from link_device
+      where device_id = ${ofDevices} and link_id = any(${sql.val([...links])}::uuid[])`,
+    devices: sql`select id from device where id = ${ofDevices}`,
+  })
+}
+
 export function loadFactsOfAccounts(db: Db, accountIds: readonly string[]): Promise<FactSheet> {
   return loadFactsOf(db, { accounts: accountIds, links: [] })
 }
