@@ -27,6 +27,8 @@ export class Principal {
   /** A change came while this was loading: what was loaded must be at least this new. */
   neededVersion = 0
   holders = 0
+  /** When the rights `of` change next by themselves, for whoever asks between `from` and then. */
+  #next: { readonly of: Rights; readonly from: number; readonly at: number | null } | undefined
   loading: Promise<void> | undefined
 
   constructor(kind: PrincipalKind, id: string, credentialId: string) {
@@ -37,10 +39,19 @@ export class Principal {
 
   /** When time alone changes what this principal may do; `null`: never. */
   nextChangeAfter(now: number): number | null {
-    const ofRights = nextChangeOf(this.rights, now)
+    const ofRights = this.#nextOfRights(now)
     const ofCredential = this.expiresAt !== null && this.expiresAt > now ? this.expiresAt : null
     if (ofRights === null) return ofCredential
     return ofCredential === null ? ofRights : Math.min(ofRights, ofCredential)
+  }
+
+  /** Asked for everybody at each change of anybody, so that it is worked out once until it has passed. */
+  #nextOfRights(now: number): number | null {
+    const known = this.#next
+    if (known?.of === this.rights && now >= known.from && (known.at === null || now < known.at)) return known.at
+    const at = nextChangeOf(this.rights, now)
+    this.#next = { of: this.rights, from: now, at }
+    return at
   }
 }
 
