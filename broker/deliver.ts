@@ -1,7 +1,9 @@
 // The only way from the broker to a client's socket for messages: checked on each delivery, encoded once for all.
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '@ridethrough/db/clock.ts'
+import { ConnectionUses, type Uses } from '@ridethrough/db/uses.ts'
 import type { RefusalMessage } from '@ridethrough/protocol/message/error.ts'
+import type { Via } from '@ridethrough/protocol/policy.ts'
 import { mayOn } from '@ridethrough/protocol/rights.ts'
 import { ERRORS_TOPIC, parseTopic, type Topic, type TopicName } from '@ridethrough/protocol/topic.ts'
 import type { AedesPublishPacket } from 'aedes'
@@ -18,6 +20,8 @@ export type DeliverOptions = {
   readonly whenServing: () => Promise<boolean>
   readonly clock: Clock
   readonly metrics: Metrics
+  /** Keeps count of what is made of shares. */
+  readonly uses: Uses
 }
 
 /** Messages that may wait for the lease; beyond it those who wait for them lose their connection, so that they know. */
@@ -101,35 +105,52 @@ export class Delivery {
     if (!session || session.lastDelivered === packet.brokerCounter) return
     session.lastDelivered = packet.brokerCounter
     const message = this.#messageOf(packet)
-    if (!message.topic || !this.mayHave(session, message.topic)) return
+    const now = this.#options.clock.now()
+    const way = message.topic && this.#wayTo(session, message.topic, now)
+    if (!message.topic || way === undefined) return
     const granted = qosFor(session, packet.topic)
     if (granted === undefined) return
     const qos: QoS = granted === 1 && packet.qos > 0 ? 1 : 0
     message.frames[qos] ??= encodePublish(packet.topic, packet.payload as Buffer, qos, false)
-    this.#write(session, message.frames[qos], message.topic)
+    if (this.#write(session, message.frames[qos], message.topic)) this.#noteUse(session, way, message.topic, now)
   }
 
   /** Whether this client may be told something on this topic at this instant. */
   mayHave(session: Session, topic: Topic): boolean {
+    return this.#wayTo(session, topic, this.#options.clock.now()) !== undefined
+  }
+
+  /** By what right this client may be told something on this topic; `undefined`: it may not. */
+  #wayTo(session: Session, topic: Topic, now: number): Via | 'itself' | undefined {
     const { principal } = session
-    if (principal.isEnded) return false
+    if (principal.isEnded) return undefined
     if (principal.kind === 'agent') {
-      return topic.kind === 'agent' && topic.agentId === principal.id && topic.suffix === 'commands'
+      const isOwn = topic.kind === 'agent' && topic.agentId === principal.id && topic.suffix === 'commands'
+      return isOwn ? 'itself' : undefined
     }
-    const { isServing, clock } = this.#options
-    if (!isServing()) return false
-    const now = clock.now()
-    if (principal.expiresAt !== null && now >= principal.expiresAt) return false
-    if (topic.kind === 'errors') return true
-    if (topic.kind !== 'device' || topic.suffix === 'backlog') return false
-    return mayOn(principal.rights, 'monitor', topic.deviceId, now) !== undefined
+    if (!this.#options.isServing()) return undefined
+    if (principal.expiresAt !== null && now >= principal.expiresAt) return undefined
+    if (topic.kind === 'errors') return 'itself'
+    if (topic.kind !== 'device' || topic.suffix === 'backlog') return undefined
+    return mayOn(principal.rights, 'monitor', topic.deviceId, now)
+  }
+
+  /** For the ledgers: asked on every delivery, so it is a look at a map where nothing is new. */
+  #noteUse(session: Session, way: Via | 'itself', topic: Topic, now: number): void {
+    if (way === 'itself' || topic.kind !== 'device') return
+    session.uses ??= new ConnectionUses(this.#options.uses, session.principal.credentialId)
+    session.uses.note(way, topic.deviceId, now)
   }
 
   /** One message to one client only: a retained state, a refusal. False when it may not have it or did not ask for it. */
   sendTo(session: Session, name: TopicName, payload: Buffer, options: { qos: QoS; retain: boolean }): boolean {
     const topic = parseTopic(name)
-    if (!topic || session.connection.destroyed || !this.mayHave(session, topic)) return false
-    return this.#write(session, encodePublish(name, payload, options.qos, options.retain), topic)
+    const now = this.#options.clock.now()
+    const way = topic && this.#wayTo(session, topic, now)
+    if (!topic || way === undefined || session.connection.destroyed) return false
+    const isSent = this.#write(session, encodePublish(name, payload, options.qos, options.retain), topic)
+    if (isSent) this.#noteUse(session, way, topic, now)
+    return isSent
   }
 
   /** Tells a client why something of its was refused, where it reads such messages. */

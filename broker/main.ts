@@ -5,6 +5,7 @@ import { Edge } from '@ridethrough/db/edge.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
 import { checkServer, openDb } from '@ridethrough/db/pool.ts'
 import { markAllAgentsOffline } from '@ridethrough/db/query/agent.ts'
+import { Uses } from '@ridethrough/db/uses.ts'
 import { deviceTopic } from '@ridethrough/protocol/topic.ts'
 import type { AedesPublishPacket } from 'aedes'
 import type { Logger } from 'pino'
@@ -79,7 +80,9 @@ async function start(
   let edge: Edge | undefined
   const isServing = () => edge?.isServing() ?? false
   const whenServing = async () => (await edge?.whenServing()) ?? false
-  const delivery = new Delivery({ emitter, sessions, isServing, whenServing, clock, metrics })
+  const uses = new Uses({ db, log })
+  onStop(() => uses.stop())
+  const delivery = new Delivery({ emitter, sessions, isServing, whenServing, clock, metrics, uses })
   const retained = await RetainedStates.start(db, listener, log)
   onStop(() => retained.stop())
   const agents = new Agents({ db, clock, log, delivery })

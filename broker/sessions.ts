@@ -1,5 +1,6 @@
 // Who is connected: sockets by client id, by principal, by kind. The engine's own list misses a quick reconnect.
 import type { Principal } from '@ridethrough/db/edge.ts'
+import type { ConnectionUses } from '@ridethrough/db/uses.ts'
 import { matches } from '@ridethrough/protocol/topic.ts'
 import type { Client } from 'aedes'
 import type { Connection } from './connection.ts'
@@ -18,6 +19,8 @@ export type Session = {
   readonly formerDevices: Set<string>
   /** Counter of the last message handed to it: overlapping filters deliver once. */
   lastDelivered: number
+  /** What it has made of what others share; there once it was given something. */
+  uses?: ConnectionUses
   nextPacketId: number
   /** Publishing allowance (tokens) and when it was last filled, on the monotonic clock. */
   allowance: number
