@@ -3,6 +3,7 @@
 import { accountTexts } from './en-account.ts'
 import { companyTexts } from './en-company.ts'
 import { guestTexts } from './en-guests.ts'
+import { noticeTexts } from './en-notice.ts'
 import { sharingTexts } from './en-sharing.ts'
 
 export const en = {
@@ -10,6 +11,7 @@ export const en = {
   ...companyTexts,
   ...guestTexts,
   ...sharingTexts,
+  ...noticeTexts,
   app: {
     name: 'Ridethrough',
     skip: 'Skip to the content',

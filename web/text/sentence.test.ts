@@ -1,5 +1,6 @@
 import type { EdgeReport, ShareView } from '@ridethrough/protocol/http/share.ts'
 import { BUILT_IN_ROLES, privilegesOf, SHARE_ROLES } from '@ridethrough/protocol/privilege.ts'
+import type { Weekday } from '@ridethrough/protocol/window.ts'
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
 import { createTexts } from './i18n.ts'
@@ -7,7 +8,18 @@ import { type Draft, presetOf, sayPeriod, sayReport, shareSentence, standingOf }
 
 const { t } = createTexts()
 const NOW = new Date(2026, 10, 21, 20, 0).getTime()
-const draft: Draft = { email: '', deviceNames: [], preset: 'viewer', privileges: [], from: null, until: null }
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone
+const VIEWER = privilegesOf(BUILT_IN_ROLES.viewer)
+const OPERATOR = privilegesOf(BUILT_IN_ROLES.operator)
+const draft: Draft = {
+  email: '',
+  deviceNames: [],
+  privileges: VIEWER,
+  from: null,
+  until: null,
+  zone: ZONE,
+  windows: [],
+}
 
 function sentence(change: Partial<Draft>): string {
   return shareSentence({ ...draft, ...change }, NOW, t)
@@ -16,13 +28,17 @@ function sentence(change: Partial<Draft>): string {
 }
 
 test('the sentence says who may do what on which devices, from when until when', () => {
-  expect(sentence({})).toBe('Somebody may look at no device yet from now until you revoke it.')
+  expect(sentence({})).toBe('Somebody may look at no device yet at any time, from now until you revoke it.')
   const until = new Date(2026, 11, 31, 23, 59).getTime()
-  expect(sentence({ email: ' bob@example.org ', deviceNames: ['Rack 4', 'Rack 5'], preset: 'operator', until })).toBe(
-    'bob@example.org may look at and operate Rack 4 and Rack 5 from now until 31 Dec, 23:59.',
+  expect(sentence({ email: ' bob@example.org ', deviceNames: ['Rack 4', 'Rack 5'], privileges: OPERATOR, until })).toBe(
+    'bob@example.org may look at and operate Rack 4 and Rack 5 at any time, from now until 31 Dec, 23:59.',
   )
-  expect(sentence({ deviceNames: ['Rack 4'], preset: 'custom', privileges: ['monitor', 'reboot'] })).toBe(
-    'Somebody may see live values and status and restart it or an outlet: Rack 4 from now until you revoke it.',
+  expect(sentence({ deviceNames: ['Rack 4'], privileges: ['monitor', 'reboot'] })).toBe(
+    'Somebody may see live values and status and restart it or an outlet: Rack 4 at any time, from now until you revoke it.',
+  )
+  const windows = [{ days: [1, 2, 3, 4, 5] as Weekday[], from: '08:00', until: '17:00' }]
+  expect(sentence({ deviceNames: ['Rack 4'], windows, until })).toBe(
+    'Somebody may look at Rack 4 on Monday to Friday 08:00-17:00, from now until 31 Dec, 23:59.',
   )
 })
 
@@ -32,6 +48,7 @@ test('each part leads to its field, and a name with markup in it stays a name', 
     'email',
     'role',
     'devices',
+    'windows',
     'from',
     'until',
   ])
@@ -71,6 +88,8 @@ test('an accepted share is active inside its period only', () => {
   expect(standingOf({ ...share, from: iso(NOW + 1) }, NOW)).toBe('upcoming')
   expect(standingOf({ ...share, until: iso(NOW) }, NOW)).toBe('over')
   expect(standingOf({ ...share, until: iso(NOW + 1) }, NOW)).toBe('accepted')
+  expect(standingOf({ ...share, suspended: true }, NOW)).toBe('suspended')
+  expect(standingOf({ ...share, state: 'revoked', suspended: true }, NOW)).toBe('revoked')
   expect(standingOf({ ...share, state: 'revoked', from: iso(NOW + 1) }, NOW)).toBe('revoked')
 })
 

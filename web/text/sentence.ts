@@ -9,34 +9,42 @@ import {
   SHARE_ROLES,
   type ShareRole,
 } from '@ridethrough/protocol/privilege.ts'
+import type { WeeklyWindow } from '@ridethrough/protocol/window.ts'
 import type { TFunction } from 'i18next'
 import type { z } from 'zod'
 import { sayList, sayTime } from './format.ts'
-
-export type Preset = ShareRole | 'custom'
+import { sayTimeIn, sayWindows } from './window.ts'
 
 export type Draft = {
   readonly email: string
   readonly deviceNames: readonly string[]
-  readonly preset: Preset
   readonly privileges: readonly Privilege[]
   /** Milliseconds since 1970; `null` is "no bound". */
   readonly from: number | null
   readonly until: number | null
+  /** By whose clock start and end are said. */
+  readonly zone: string
+  /** Empty: at all times of the period. */
+  readonly windows: readonly WeeklyWindow[]
 }
 
-export type SentenceField = 'email' | 'role' | 'devices' | 'from' | 'until'
+export type SentenceField = 'email' | 'role' | 'devices' | 'windows' | 'from' | 'until'
 /** `field` leads to where the part is filled in; text between the parts has none. */
 export type SentencePart = { readonly field?: SentenceField; readonly text: string }
 
 /** The share in one sentence, part by part. What people typed is never read as markup. */
 export function shareSentence(draft: Draft, now: number, t: TFunction): SentencePart[] {
+  const say = (at: number) => sayTimeIn(at, now, draft.zone)
   const said: Readonly<Record<SentenceField, string>> = {
     email: draft.email.trim() || t('sentence.nobody'),
     role: sayRights(draft, t),
     devices: draft.deviceNames.length > 0 ? sayList(draft.deviceNames) : t('sentence.noDevices'),
-    from: draft.from === null ? t('sentence.startNow') : t('sentence.start', { time: sayTime(draft.from, now) }),
-    until: draft.until === null ? t('sentence.endNever') : t('sentence.end', { time: sayTime(draft.until, now) }),
+    windows:
+      draft.windows.length === 0
+        ? t('sentence.always')
+        : t('sentence.windows', { windows: sayWindows(draft.windows, t) }),
+    from: draft.from === null ? t('sentence.startNow') : t('sentence.start', { time: say(draft.from) }),
+    until: draft.until === null ? t('sentence.endNever') : t('sentence.end', { time: say(draft.until) }),
   }
   return t('sentence.full')
     .split(/(<\w+\/>)/)
@@ -47,16 +55,17 @@ export function shareSentence(draft: Draft, now: number, t: TFunction): Sentence
     })
 }
 
-const FIELDS: readonly SentenceField[] = ['email', 'role', 'devices', 'from', 'until']
+const FIELDS: readonly SentenceField[] = ['email', 'role', 'devices', 'windows', 'from', 'until']
 
-function sayRights({ preset, privileges }: Draft, t: TFunction): string {
+function sayRights({ privileges }: Draft, t: TFunction): string {
+  const preset = presetOf(privileges)
   if (preset !== 'custom') return t(`sentence.rights.${preset}`)
   if (privileges.length === 0) return t('sentence.noRights')
   return t('sentence.of', { rights: sayList(privileges.map((privilege) => PRIVILEGE_TEXT[privilege])) })
 }
 
-/** The preset that gives exactly these privileges. */
-export function presetOf(privileges: readonly Privilege[]): Preset {
+/** The built-in role that gives exactly these privileges. */
+export function presetOf(privileges: readonly Privilege[]): ShareRole | 'custom' {
   const mask = maskOf(privileges)
   return SHARE_ROLES.find((role) => BUILT_IN_ROLES[role] === mask) ?? 'custom'
 }
@@ -71,8 +80,11 @@ export function sayPeriod(share: Pick<ShareView, 'from' | 'until'>, now: number,
   return begins === null ? t('sharing.until', { until: ends }) : t('sharing.between', { from: begins, until: ends })
 }
 
-/** An accepted share outside its period is not active, whatever its state says. */
-export function standingOf(share: ShareView, now: number): ShareView['state'] | 'upcoming' | 'over' {
+export type Standing = ShareView['state'] | 'suspended' | 'upcoming' | 'over'
+
+/** An accepted share that is suspended or outside its period is not active, whatever its state says. */
+export function standingOf(share: Pick<ShareView, 'state' | 'suspended' | 'from' | 'until'>, now: number): Standing {
+  if (share.suspended && (share.state === 'accepted' || share.state === 'pending')) return 'suspended'
   if (share.state !== 'accepted') return share.state
   const period = { from: parse(share.from), until: parse(share.until) }
   const position = positionIn(period, now)
