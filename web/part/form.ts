@@ -31,6 +31,12 @@ export function useForm<V extends object, S extends z.ZodType, A>(options: FormO
     setFaults(({ [field]: _gone, ...rest }) => rest)
   }
 
+  // Fields that make up one input of the schema: which fault was theirs is not told by their names.
+  function change(fields: Partial<V>): void {
+    setValues((before) => ({ ...before, ...fields }))
+    setFaults({})
+  }
+
   function submit(event: FormEvent): void {
     event.preventDefault()
     const body = toBody(values)
@@ -57,6 +63,8 @@ export function useForm<V extends object, S extends z.ZodType, A>(options: FormO
     values,
     faults,
     set,
+    /** Several fields at once. */
+    change,
     field,
     submit,
     isSending: sending.isPending,

@@ -1,32 +1,47 @@
-// Fields of a share: which devices, and what may be done with them.
-import { Checkbox, Radio, SimpleGrid, Stack } from '@mantine/core'
-import type { DeviceView } from '@ridethrough/protocol/http/device.ts'
-import {
-  BUILT_IN_ROLES,
-  bitOf,
-  PRIVILEGE_TEXT,
-  PRIVILEGES,
-  type Privilege,
-  privilegesOf,
-  SHARE_ROLES,
-  SHAREABLE,
-} from '@ridethrough/protocol/privilege.ts'
+// Which devices: those that are one's own to share, and those that are in it already.
+import { Checkbox, SimpleGrid } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
-import type { Hindrance } from '../data/may.ts'
-import { capital } from '../text/format.ts'
-import type { Preset } from '../text/sentence.ts'
+import { useLive, useOverview } from '../data/live.ts'
+import { type Hindrance, hindranceTo } from '../data/may.ts'
 
 /** Where the parts of the sentence lead. */
 export const FIELD_IDS = {
   devices: 'share-devices',
   email: 'share-email',
   role: 'share-role',
+  windows: 'share-windows',
   from: 'share-from',
   until: 'share-until',
 } as const
 
+export type Offered = {
+  readonly id: string
+  readonly name: string
+  readonly model: string
+  readonly timeZone: string
+  readonly hindrance: Hindrance | undefined
+}
+
+/** One's own devices, and those already chosen that are not among them (any more). */
+export function useOffered(already: readonly Omit<Offered, 'hindrance'>[] = []): readonly Offered[] {
+  const { store } = useLive()
+  const { ids } = useOverview()
+  const mine = ids.mine.flatMap((id) => {
+    const device = store.device(id)
+    if (!device) return []
+    const { name, model, timeZone } = device
+    return [{ id, name, model, timeZone, hindrance: hindranceTo('share', device) }]
+  })
+  return [...mine, ...already.flatMap((one) => (ids.mine.includes(one.id) ? [] : [{ ...one, hindrance: undefined }]))]
+}
+
+/** The zones of the chosen ones, each once. */
+export function zonesOf(offered: readonly Offered[], chosen: readonly string[]): string[] {
+  return [...new Set(offered.filter(({ id }) => chosen.includes(id)).map(({ timeZone }) => timeZone))]
+}
+
 type DeviceChoiceProps = {
-  readonly devices: readonly { readonly device: DeviceView; readonly hindrance: Hindrance | undefined }[]
+  readonly devices: readonly Offered[]
   readonly chosen: readonly string[]
   readonly fault: string | undefined
   readonly onChange: (chosen: string[]) => void
@@ -44,68 +59,16 @@ export function DeviceChoice({ devices, chosen, fault, onChange }: DeviceChoiceP
       onChange={onChange}
     >
       <SimpleGrid cols={{ base: 1, xs: 2 }} mt="sm" mb={4} spacing="sm">
-        {devices.map(({ device, hindrance }) => (
+        {devices.map(({ id, name, model, hindrance }) => (
           <Checkbox
-            key={device.id}
-            value={device.id}
-            label={device.name}
-            description={hindrance ? t(`hindrance.${hindrance}`) : device.model}
-            disabled={hindrance !== undefined}
+            key={id}
+            value={id}
+            label={name}
+            description={hindrance ? t(`hindrance.${hindrance}`) : model}
+            disabled={hindrance !== undefined && !chosen.includes(id)}
           />
         ))}
       </SimpleGrid>
     </Checkbox.Group>
-  )
-}
-
-const PRESETS: readonly Preset[] = [...SHARE_ROLES, 'custom']
-const OFFERED = PRIVILEGES.filter((privilege) => (SHAREABLE & bitOf(privilege)) !== 0)
-
-type RightsChoiceProps = {
-  readonly preset: Preset
-  readonly privileges: readonly Privilege[]
-  readonly fault: string | undefined
-  readonly onPreset: (preset: Preset) => void
-  readonly onPrivileges: (privileges: Privilege[]) => void
-}
-
-export function RightsChoice({ preset, privileges, fault, onPreset, onPrivileges }: RightsChoiceProps) {
-  const { t } = useTranslation()
-  function choose(value: string): void {
-    const next = PRESETS.find((each) => each === value) ?? 'viewer'
-    // Custom begins with what was chosen before, to be ticked up or down.
-    if (next === 'custom' && preset !== 'custom') onPrivileges(privilegesOf(BUILT_IN_ROLES[preset]))
-    onPreset(next)
-  }
-  return (
-    <Stack gap="sm">
-      <Radio.Group
-        id={FIELD_IDS.role}
-        label={t('newShare.role')}
-        value={preset}
-        onChange={choose}
-        error={preset === 'custom' ? undefined : fault}
-      >
-        <Stack gap="xs" mt="sm">
-          {PRESETS.map((each) => (
-            <Radio key={each} value={each} label={t(`role.${each}`)} description={t(`roleWhat.${each}`)} />
-          ))}
-        </Stack>
-      </Radio.Group>
-      {preset === 'custom' && (
-        <Checkbox.Group
-          label={t('newShare.privileges')}
-          value={[...privileges]}
-          error={fault}
-          onChange={(ticked) => onPrivileges(OFFERED.filter((privilege) => ticked.includes(privilege)))}
-        >
-          <SimpleGrid cols={{ base: 1, xs: 2 }} mt="xs" spacing="xs">
-            {OFFERED.map((privilege) => (
-              <Checkbox key={privilege} value={privilege} label={capital(PRIVILEGE_TEXT[privilege])} />
-            ))}
-          </SimpleGrid>
-        </Checkbox.Group>
-      )}
-    </Stack>
   )
 }

@@ -1,17 +1,17 @@
-// Pieces that the sharing pages have in common: standing, rights, period, and the questions before something ends.
-import { List } from '@mantine/core'
-import type { ShareChangeAnswer, ShareView } from '@ridethrough/protocol/http/share.ts'
+// Pieces that the sharing pages have in common: standing, rights, period.
+import { List, Text } from '@mantine/core'
+import type { ShareView } from '@ridethrough/protocol/http/share.ts'
 import { PRIVILEGE_TEXT, type Privilege } from '@ridethrough/protocol/privilege.ts'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { sayFault } from '../data/fault.ts'
-import { presetOf, standingOf } from '../text/sentence.ts'
-import { Confirm } from '../ui/confirm.tsx'
+import { capital, sayDuration } from '../text/format.ts'
+import { presetOf, type Standing, sayPeriod, standingOf } from '../text/sentence.ts'
+import { sayWindows } from '../text/window.ts'
 import { Status, type StatusTone } from '../ui/status.tsx'
 
-const TONES: Readonly<Record<ReturnType<typeof standingOf>, StatusTone>> = {
+const TONES: Readonly<Record<Standing, StatusTone>> = {
   pending: 'waiting',
   accepted: 'normal',
+  suspended: 'warning',
   upcoming: 'notice',
   over: 'silent',
   declined: 'silent',
@@ -27,12 +27,14 @@ export function ShareStanding({ share, now }: { readonly share: ShareView; reado
   return <Status tone={TONES[standing]}>{t(`sharing.state.${standing}`)}</Status>
 }
 
-export function Rights({ privileges, isViewers = false }: PrivilegeTextsProps) {
+type RightsProps = PrivilegeTextsProps & { readonly role?: ShareView['role'] }
+
+export function Rights({ privileges, role = null, isViewers = false }: RightsProps) {
   const { t } = useTranslation()
   const preset = presetOf(privileges)
   return (
     <details>
-      <summary>{t(`role.${preset}`)}</summary>
+      <summary>{role?.name ?? t(`role.${preset}`)}</summary>
       <PrivilegeTexts privileges={privileges} isViewers={isViewers} />
     </details>
   )
@@ -54,46 +56,25 @@ export function PrivilegeTexts({ privileges, isViewers = false }: PrivilegeTexts
   )
 }
 
-/** Both lists and the devices follow every change of a share. */
-export function useShareChange(run: () => Promise<ShareChangeAnswer>, onDone: (answer: ShareChangeAnswer) => void) {
-  const queries = useQueryClient()
-  const refresh = () =>
-    Promise.all([
-      queries.invalidateQueries({ queryKey: ['shares'] }),
-      queries.invalidateQueries({ queryKey: ['share'] }),
-      queries.invalidateQueries({ queryKey: ['devices'] }),
-    ])
-  return useMutation({
-    mutationFn: run,
-    onSuccess: onDone,
-    // Also after a refusal: the share may have changed under the viewer's hands.
-    onSettled: refresh,
-  })
-}
+type TimesProps = { readonly terms: Pick<ShareView, 'from' | 'until' | 'windows'>; readonly now: number }
 
-type EndShareProps = {
-  readonly title: string
-  readonly what: string
-  readonly submit: string
-  readonly run: () => Promise<ShareChangeAnswer>
-  readonly onDone: (answer: ShareChangeAnswer) => void
-  readonly onCancel: () => void
-}
-
-export function ConfirmShareChange({ title, what, submit, run, onDone, onCancel }: EndShareProps) {
+/** Period and hours; the last day counts down. */
+export function Times({ terms, now }: TimesProps) {
   const { t } = useTranslation()
-  const change = useShareChange(run, onDone)
+  const left = terms.until === null ? undefined : Date.parse(terms.until) - now
   return (
-    <Confirm
-      title={title}
-      what={what}
-      submit={submit}
-      cancel={t('app.cancel')}
-      closeLabel={t('app.close')}
-      isBusy={change.isPending}
-      fault={change.error ? sayFault(change.error, t) : undefined}
-      onConfirm={() => change.mutate()}
-      onCancel={onCancel}
-    />
+    <>
+      {sayPeriod(terms, now, t)}
+      {left !== undefined && left > 0 && left < COUNTED_MS && (
+        <strong> {t('sharing.endsIn', { duration: sayDuration(left / 1000, t) })}</strong>
+      )}
+      {terms.windows.length > 0 && (
+        <Text span display="block">
+          {capital(sayWindows(terms.windows, t))}
+        </Text>
+      )}
+    </>
   )
 }
+
+const COUNTED_MS = 48 * 3_600_000
