@@ -15,6 +15,7 @@ import { hasCode } from './data/fault.ts'
 import { LiveProvider } from './data/live.ts'
 import { LiveLink } from './data/live-link.ts'
 import { createLiveStore } from './data/live-store.ts'
+import { takeUnread } from './data/notice.ts'
 import { API, changesSettled, mayHaveNewToken } from './data/request.ts'
 import { type Ending, paths } from './paths.ts'
 import { createConsoleRouter } from './routes.tsx'
@@ -48,7 +49,10 @@ const router = createConsoleRouter(queries)
 const store = createLiveStore()
 const link = new LiveLink({
   url: `${location.origin.replace(/^http/, 'ws')}${API}/live`,
-  onEvent: store.apply,
+  onEvent: (event) => {
+    store.apply(event)
+    if (event.type === 'notices') takeUnread(queries, event.unread)
+  },
   onSignedOut: () => void recheck(),
 })
 

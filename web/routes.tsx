@@ -14,7 +14,16 @@ import { accountQuery } from './data/account.ts'
 import { takeEnding } from './data/ending.ts'
 import { setupQuery } from './data/setup.ts'
 import { Broken, Loading, NotFound } from './page/nothing.tsx'
-import { ACCOUNT_TABS, COMPANY_TABS, ENDINGS, GUEST_FILTERS, paths, RANGES, TEAM_STATES } from './paths.ts'
+import {
+  ACCOUNT_TABS,
+  COMPANY_TABS,
+  ENDINGS,
+  GUEST_FILTERS,
+  paths,
+  RANGES,
+  SHARING_TABS,
+  TEAM_STATES,
+} from './paths.ts'
 
 export type RouterContext = { readonly queries: QueryClient }
 
@@ -122,7 +131,10 @@ const device = createRoute({
   component: lazyRouteComponent(() => import('./page/device.tsx'), 'DevicePage'),
 })
 
-const SharingSearch = z.object({ tab: z.enum(['granted', 'received']).optional().catch(undefined) })
+const SharingSearch = z.object({
+  tab: z.enum(SHARING_TABS).optional().catch(undefined),
+  search: z.string().max(100).optional().catch(undefined),
+})
 
 const sharing = createRoute({
   getParentRoute: () => signedIn,
@@ -138,6 +150,31 @@ const newShare = createRoute({
   path: paths.newShare,
   validateSearch: NewShareSearch,
   component: lazyRouteComponent(() => import('./page/new-share.tsx'), 'NewSharePage'),
+})
+
+const share = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.share,
+  component: lazyRouteComponent(() => import('./page/edit-share.tsx'), 'EditSharePage'),
+})
+
+const newLink = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.newLink,
+  component: lazyRouteComponent(() => import('./page/new-link.tsx'), 'NewLinkPage'),
+})
+
+const shareLink = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.shareLink,
+  component: lazyRouteComponent(() => import('./page/share-link.tsx'), 'ShareLinkPage'),
+})
+
+const notices = createRoute({
+  getParentRoute: () => signedIn,
+  path: paths.notices,
+  validateSearch: z.object({ show: z.enum(['unread']).optional().catch(undefined) }),
+  component: lazyRouteComponent(() => import('./page/notices.tsx'), 'NoticesPage'),
 })
 
 const CompanySearch = z.object({
@@ -211,6 +248,10 @@ const tree = root.addChildren([
     device,
     sharing,
     newShare,
+    share,
+    newLink,
+    shareLink,
+    notices,
     company,
     newGuest,
     guest,

@@ -1,42 +1,50 @@
-// Who has access to a device and why: to its owner the people, to a recipient their own terms.
-import { Group, Paper, Stack, Text, Title } from '@mantine/core'
+// Who has access to a device and why: to its owner everybody, at any instant; to a recipient their own terms.
+import { Paper, SegmentedControl, SimpleGrid, Stack, Text, TextInput, Title } from '@mantine/core'
 import type { DeviceView } from '@ridethrough/protocol/http/device.ts'
 import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { accessQuery } from '../data/access.ts'
+import { sayFault } from '../data/fault.ts'
 import { hindranceTo } from '../data/may.ts'
 import { useNow } from '../data/now.ts'
-import { sharesQuery } from '../data/share.ts'
+import { instantOf, viewerZone, wallAt } from '../data/zone.ts'
+import { Loading } from '../page/nothing.tsx'
 import { paths } from '../paths.ts'
-import { sayTime } from '../text/format.ts'
-import { presetOf, sayPeriod } from '../text/sentence.ts'
+import { capital, sayTime } from '../text/format.ts'
+import { sayWindows } from '../text/window.ts'
+import { Alert } from '../ui/alert.tsx'
+import { AccessTable } from './device-access-table.tsx'
 import { TextLink } from './link.tsx'
-import { PrivilegeTexts, ShareStanding } from './share-parts.tsx'
+import { PrivilegeTexts } from './share-parts.tsx'
 
 type Props = { readonly device: DeviceView }
 
 export function DeviceAccess({ device }: Props) {
   const { t } = useTranslation()
+  // Who has access is shown whatever the plan sells: the API says so too.
+  const hindrance = hindranceTo('share', device)
+  const mayAsk = device.via === 'owner' || hindrance === undefined
   return (
     <Paper component="section" withBorder p="md" bg="var(--surface)" aria-label={t('device.access')}>
       <Title order={2} mb="xs">
-        {t('device.access')}
+        {t(mayAsk ? 'access.title' : 'device.access')}
       </Title>
-      {device.sharedBy ? <OwnTerms device={device} sharedBy={device.sharedBy} /> : <Recipients device={device} />}
+      {mayAsk ? <Everybody device={device} /> : <OwnTerms device={device} />}
     </Paper>
   )
 }
 
-type OwnTermsProps = Props & { readonly sharedBy: NonNullable<DeviceView['sharedBy']> }
-
-function OwnTerms({ device, sharedBy }: OwnTermsProps) {
+function OwnTerms({ device }: Props) {
   const { t } = useTranslation()
   const now = useNow(60_000)
   return (
     <Stack gap="xs">
       <Text>
-        {t('device.sharedBy', sharedBy)}
+        {device.sharedBy ? t('device.sharedBy', device.sharedBy) : device.via === 'member' ? t('device.member') : ''}
         {device.until !== null && ` ${t('device.sharedUntil', { until: sayTime(Date.parse(device.until), now) })}`}
       </Text>
+      {device.windows.length > 0 && <Text>{capital(sayWindows(device.windows, t))}</Text>}
       <div>
         <Text>{t('device.youMay')}</Text>
         <PrivilegeTexts privileges={device.privileges} isViewers />
@@ -48,36 +56,44 @@ function OwnTerms({ device, sharedBy }: OwnTermsProps) {
   )
 }
 
-function Recipients({ device }: Props) {
+function Everybody({ device }: Props) {
   const { t } = useTranslation()
   const now = useNow(60_000)
-  const maySee = hindranceTo('share', device) === undefined
-  const shares = useQuery({ ...sharesQuery('granted'), enabled: maySee }).data ?? []
-  const open = shares.filter(
-    (share) =>
-      (share.state === 'pending' || share.state === 'accepted') && share.devices.some(({ id }) => id === device.id),
-  )
+  const [wall, setWall] = useState<{ readonly date: string; readonly time: string }>()
+  const at = wall === undefined ? null : (instantOf(wall, viewerZone()) ?? null)
+  const { data: access, error } = useQuery(accessQuery(device.id, at))
+  const field = (name: 'date' | 'time') => ({
+    value: wall?.[name] ?? '',
+    onChange: (event: { currentTarget: { value: string } }) =>
+      setWall((before) => ({ ...(before ?? wallAt(now, viewerZone())), [name]: event.currentTarget.value })),
+  })
   return (
-    <Stack gap="xs">
-      <Text c="dimmed">{device.via === 'owner' ? t('device.owner') : t('device.member')}</Text>
-      {maySee && open.length === 0 && <Text>{t('device.nobody')}</Text>}
-      {open.length > 0 && (
-        <ul
-          aria-label={t('device.recipients')}
-          style={{ display: 'grid', gap: '0.5rem', listStyle: 'none', margin: 0, padding: 0 }}
-        >
-          {open.map((share) => (
-            <Group component="li" key={share.id} gap="sm">
-              <Text fw={600}>{share.email}</Text>
-              <ShareStanding share={share} now={now} />
-              <Text size="sm" c="dimmed">
-                {t(`role.${presetOf(share.privileges)}`)} · {sayPeriod(share, now, t)}
-              </Text>
-            </Group>
-          ))}
-        </ul>
+    <Stack gap="sm">
+      <Text c="dimmed">{t('access.lead')}</Text>
+      <SegmentedControl
+        aria-label={t('access.at')}
+        value={wall === undefined ? 'now' : 'then'}
+        data={[
+          { value: 'now', label: t('access.now') },
+          { value: 'then', label: t('access.moment') },
+        ]}
+        onChange={(value) => setWall(value === 'now' ? undefined : wallAt(now, viewerZone()))}
+        style={{ alignSelf: 'flex-start' }}
+      />
+      {wall !== undefined && (
+        <>
+          <SimpleGrid cols={2} maw={360} spacing="xs">
+            <TextInput type="date" label={t('access.date')} {...field('date')} />
+            <TextInput type="time" label={t('access.time')} {...field('time')} />
+          </SimpleGrid>
+          <Text size="xs" c="dimmed">
+            {t('access.zone', { zone: viewerZone() })}
+          </Text>
+        </>
       )}
-      <TextLink to={paths.sharing}>{t('invitation.toSharing')}</TextLink>
+      {error && !access && <Alert kind="fault">{sayFault(error, t)}</Alert>}
+      {!access && !error && <Loading />}
+      {access && <AccessTable access={access} isPast={at !== null && at < now} />}
     </Stack>
   )
 }

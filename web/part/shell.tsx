@@ -24,6 +24,7 @@ import { Alert } from '../ui/alert.tsx'
 import { Frame } from '../ui/frame.tsx'
 import { CompaniesLink, HostBanner } from './host-parts.tsx'
 import { useSignOut } from './leaving.ts'
+import { NoticeBell } from './notice-bell.tsx'
 
 const StepUpDialog = lazy(() => import('./step-up.tsx').then(({ StepUpDialog }) => ({ default: StepUpDialog })))
 
@@ -92,6 +93,7 @@ function Foot() {
         <Text size="sm" c="dimmed" truncate style={{ flex: 1 }}>
           {account?.name}
         </Text>
+        <NoticeBell />
         <Tooltip label={label}>
           <ActionIcon
             variant="subtle"
