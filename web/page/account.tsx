@@ -5,6 +5,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import { accountQuery } from '../data/account.ts'
 import { AccountDeletion } from '../part/account-deletion.tsx'
+import { KnownSection } from '../part/account-known.tsx'
 import { AddressSection, NameSection } from '../part/account-profile.tsx'
 import { SecurityTab } from '../part/account-security.tsx'
 import { SessionsSection } from '../part/account-sessions.tsx'
@@ -36,6 +37,7 @@ export function AccountPage() {
             <Stack gap="lg">
               <NameSection key={account.name} account={account} />
               <AddressSection account={account} />
+              <KnownSection account={account} />
               <AccountDeletion account={account} />
             </Stack>
           </Tabs.Panel>

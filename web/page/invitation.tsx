@@ -9,18 +9,21 @@ import { accountQuery } from '../data/account.ts'
 import { hasCode, sayFault } from '../data/fault.ts'
 import { useNow } from '../data/now.ts'
 import { forgetInvitation } from '../data/pending.ts'
-import { acceptShare, declineShare, shareQuery } from '../data/share.ts'
+import { acceptShare, declineShare, SHARE_KEYS, shareQuery, whoseQuery } from '../data/share.ts'
+import { ConfirmChange } from '../part/confirm-change.tsx'
 import { Facts } from '../part/facts.tsx'
 import { useForm } from '../part/form.ts'
 import { SignInFirst, useInvitationCode } from '../part/invited.tsx'
+import { useSignOut } from '../part/leaving.ts'
 import { LinkButton } from '../part/link.tsx'
 import { useAnnounce } from '../part/notice.tsx'
 import { Page } from '../part/page.tsx'
-import { ConfirmShareChange, PrivilegeTexts, ShareStanding } from '../part/share-parts.tsx'
+import { DeviceChips } from '../part/share-card.tsx'
+import { PrivilegeTexts, ShareStanding, Times } from '../part/share-parts.tsx'
 import { Shell } from '../part/shell.tsx'
 import { paths } from '../paths.ts'
-import { sayList, sayTime } from '../text/format.ts'
-import { sayPeriod } from '../text/sentence.ts'
+import { sayTime } from '../text/format.ts'
+import { sayReport } from '../text/sentence.ts'
 import { Alert } from '../ui/alert.tsx'
 import { Loading } from './nothing.tsx'
 
@@ -46,7 +49,7 @@ function Offer({ id, code, email }: OfferProps) {
   return (
     <Page title={t('invitation.title')}>
       {error && !share ? (
-        <Refused error={error} email={email} />
+        <Refused id={id} code={code} error={error} email={email} />
       ) : share ? (
         <Terms share={share} code={code} email={email} />
       ) : (
@@ -56,19 +59,34 @@ function Offer({ id, code, email }: OfferProps) {
   )
 }
 
-function Refused({ error, email }: { readonly error: Error; readonly email: string }) {
+function Refused({ id, code, error, email }: OfferProps & { readonly error: Error }) {
   const { t } = useTranslation()
-  const isOther = hasCode(error, 'address-other')
-  if (!isOther && !hasCode(error, 'not-found')) return <Alert kind="fault">{sayFault(error, t)}</Alert>
+  const isMissing = hasCode(error, 'not-found')
+  const whose = useQuery({ ...whoseQuery(id, code), enabled: isMissing && code !== '' })
+  if (!isMissing) return <Alert kind="fault">{sayFault(error, t)}</Alert>
+  if (whose.isLoading) return <Loading />
+  const isOther = hasCode(whose.error, 'address-other')
   return (
     <Stack maw={640} align="flex-start">
       <Alert kind="fault" title={t(isOther ? 'invitation.other' : 'invitation.missing')}>
         {t(isOther ? 'invitation.otherWhat' : 'invitation.missingWhat', { email })}
       </Alert>
-      <LinkButton to={paths.account} variant="default">
-        {t('invitation.switch')}
-      </LinkButton>
+      <SwitchAccount />
     </Stack>
+  )
+}
+
+/** Signs out; the sign-in leads back here, and the code waits in this browser until then. */
+function SwitchAccount() {
+  const { t } = useTranslation()
+  const leaving = useSignOut(window.location.pathname)
+  return (
+    <>
+      <Button variant="default" loading={leaving.isPending} onClick={() => leaving.mutate()}>
+        {t('invitation.switch')}
+      </Button>
+      {leaving.error && <Alert kind="fault">{sayFault(leaving.error, t)}</Alert>}
+    </>
   )
 }
 
@@ -86,12 +104,12 @@ function Terms({ share, code, email }: TermsProps) {
         </Text>
         <Facts
           facts={[
-            [t('sharing.devices'), sayList(share.devices.map(({ name, model }) => `${name} (${model})`))],
+            [t('sharing.devices'), <DeviceChips key="devices" devices={share.devices} />],
             [
               t(isMine ? 'sharing.may' : 'sharing.youMay'),
               <PrivilegeTexts key="rights" privileges={share.privileges} isViewers={!isMine} />,
             ],
-            [t('sharing.period'), sayPeriod(share, now, t)],
+            [t('sharing.period'), <Times key="times" terms={share} now={now} />],
           ]}
         />
         {share.state !== 'pending' || isMine ? (
@@ -140,7 +158,10 @@ function Answer({ share, code, email }: TermsProps) {
     schema: ShareCode,
     toBody: (values) => ({ code: values.code.trim() }),
     send: (body) => acceptShare(share.id, body.code),
-    onDone: (answer) => answered(answer, t('invitation.acceptedDevices', { count: answer.share.devices.length })),
+    onDone: (answer) => {
+      const said = t('invitation.acceptedDevices', { count: answer.share.devices.length })
+      return answered(answer, `${said} ${sayReport(answer.access, t)}`)
+    },
   })
   const who = share.sharedBy.name
   return (
@@ -153,9 +174,12 @@ function Answer({ share, code, email }: TermsProps) {
           {...form.field('code')}
         />
         {form.problem === 'address-other' ? (
-          <Alert kind="fault" title={t('invitation.other')}>
-            {t('invitation.otherWhat', { email })}
-          </Alert>
+          <>
+            <Alert kind="fault" title={t('invitation.other')}>
+              {t('invitation.otherWhat', { email })}
+            </Alert>
+            <SwitchAccount />
+          </>
         ) : (
           form.fault && <Alert kind="fault">{form.fault}</Alert>
         )}
@@ -168,11 +192,12 @@ function Answer({ share, code, email }: TermsProps) {
           </Button>
         </Group>
         {isDeclining && (
-          <ConfirmShareChange
+          <ConfirmChange
             title={t('invitation.declineTitle', { who })}
             what={t('invitation.declineWhat', { who })}
             submit={t('invitation.decline')}
             run={() => declineShare(share.id)}
+            refresh={[]}
             onDone={(answer) => answered(answer, t('invitation.declined'))}
             onCancel={() => setDeclining(false)}
           />
@@ -189,7 +214,7 @@ function useAnswered(id: string): (answer: ShareChangeAnswer, said: string) => P
   return async (answer, said) => {
     forgetInvitation(id, Date.now())
     queries.setQueryData(shareQuery(id).queryKey, answer.share)
-    await queries.invalidateQueries({ queryKey: ['shares'] })
+    await Promise.all(SHARE_KEYS.map((queryKey) => queries.invalidateQueries({ queryKey })))
     await navigate({ to: paths.overview })
     announce(said)
   }
