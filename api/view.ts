@@ -17,15 +17,19 @@ export function accountView(account: Account): AccountView {
   return { ...account, company: { ...account.company }, createdAt: account.createdAt.toISOString() }
 }
 
-/** `undefined` when the device may not be seen at this instant. */
+export type ViaKind = DeviceView['via']
+
+/** `undefined` when the device may not be seen at this instant. `kinds`: the ways to it that are shown first. */
 export function deviceView(
   device: Device,
   rights: Rights,
   sharers: ReadonlyMap<string, Person>,
   now: number,
+  kinds?: ReadonlySet<ViaKind>,
 ): DeviceView | undefined {
   const grants = rights.byDevice.get(device.id) ?? []
-  const via = viaOf(grants, 'monitor', now)
+  const shown = kinds && viaOf(grantsThrough(rights, device.id, kinds), 'monitor', now)
+  const via = shown ?? viaOf(grants, 'monitor', now)
   if (via === undefined) return undefined
   const shareId = shareIdOf(via)
   return {
@@ -46,6 +50,11 @@ export function deviceView(
   }
 }
 
+/** The grants on a device that come by one of these ways. */
+export function grantsThrough(rights: Rights, deviceId: string, kinds: ReadonlySet<ViaKind>): Grant[] {
+  return (rights.byDevice.get(deviceId) ?? []).filter(({ via }) => kinds.has(kindOf(via)))
+}
+
 /** The shares by which any of these devices is held. */
 export function shareIdsOf(rights: Rights, deviceIds: readonly string[]): string[] {
   const ids = new Set<string>()
@@ -62,7 +71,7 @@ export function shareIdOf(via: Via): string | undefined {
   return via.startsWith('share:') ? via.slice('share:'.length) : undefined
 }
 
-function kindOf(via: Via): DeviceView['via'] {
+function kindOf(via: Via): ViaKind {
   const [kind] = via.split(':')
   return kind === 'owner' || kind === 'member' || kind === 'share' || kind === 'guest' ? kind : 'share'
 }

@@ -145,6 +145,7 @@ describe('what concerns the account, its safety or its company', () => {
   const ADMITTED = [
     'DELETE /devices/{id}',
     'DELETE /shares/{id}',
+    'DELETE /shares/{id}/credentials/{credentialId}',
     'DELETE /shares/{id}/devices/{deviceId}',
     'GET /agents',
     'GET /devices',
@@ -155,9 +156,13 @@ describe('what concerns the account, its safety or its company', () => {
     'GET /live',
     'GET /shares',
     'GET /shares/{id}',
+    'GET /shares/{id}/credentials',
     'PATCH /devices/{id}',
+    'PATCH /shares/{id}',
     'POST /shares',
     'POST /shares/{id}/resend',
+    'POST /shares/{id}/resume',
+    'POST /shares/{id}/suspend',
   ]
 
   test('no API token reaches, however strong [ASVS 8.2.1]', async () => {

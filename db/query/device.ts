@@ -34,15 +34,31 @@ export type Device = {
 
 export type DeviceCursor = { readonly name: string; readonly id: string }
 
+export type DeviceFilter = {
+  readonly companyId?: string | undefined
+  /** A group of the device's own company. */
+  readonly groupId?: string | undefined
+  readonly after?: DeviceCursor | undefined
+  readonly limit?: number
+}
+
 /** Those of `ids` that exist, by name; `after` and `limit` cut a page out. */
-export async function listDevices(
-  db: Db,
-  ids: readonly string[],
-  page: { after?: DeviceCursor | undefined; limit?: number } = {},
-): Promise<Device[]> {
+export async function listDevices(db: Db, ids: readonly string[], filter: DeviceFilter = {}): Promise<Device[]> {
   if (ids.length === 0) return []
   let query = devices(db).where('device.id', '=', sql<string>`any(${[...ids]}::uuid[])`)
-  const { after, limit } = page
+  const { companyId, groupId, after, limit } = filter
+  if (companyId !== undefined) query = query.where('device.company_id', '=', companyId)
+  if (groupId !== undefined) {
+    query = query.where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('device_group_member')
+          .select('device_group_member.device_id')
+          .whereRef('device_group_member.device_id', '=', 'device.id')
+          .where('device_group_member.group_id', '=', groupId),
+      ),
+    )
+  }
   if (after) query = query.where(sql<boolean>`(device.name, device.id) > (${after.name}, ${after.id}::uuid)`)
   if (limit !== undefined) query = query.limit(limit)
   const rows = await query.orderBy('device.name').orderBy('device.id').execute()
