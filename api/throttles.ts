@@ -61,7 +61,7 @@ export function createThrottles(db: Db) {
     linkMaking: createThrottle(db, 'link-making', { free: 200, ...hourly }),
     /** Wrong PINs, and links that there are not, from one network. */
     linkFrom: createThrottle(db, 'link-from', {
-      free: 20,
+      free: 50,
       firstWaitMs: 10 * SECOND,
       longestWaitMs: 15 * MINUTE,
       forgetMs: HOUR,

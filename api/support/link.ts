@@ -28,13 +28,13 @@ export function tokenIn(url: string): string {
 }
 
 /** `held`: what the same browser got when it opened a link before. */
-export function tryLink(api: RunningApi, token: string, pin?: string, held?: string): Promise<Answer> {
-  return clientOf(api, held)('POST', '/link', { token, ...(pin === undefined ? {} : { pin }) })
+export function tryLink(api: RunningApi, token: string, pin?: string, held?: string, headers = {}): Promise<Answer> {
+  return clientOf(api, held)('POST', '/link', { token, ...(pin === undefined ? {} : { pin }) }, headers)
 }
 
 /** The bearer token of a link that opens. */
-export async function openLink(api: RunningApi, token: string, pin?: string): Promise<string> {
-  const { status, body } = await tryLink(api, token, pin)
+export async function openLink(api: RunningApi, token: string, pin?: string, headers = {}): Promise<string> {
+  const { status, body } = await tryLink(api, token, pin, undefined, headers)
   if (status !== 200) throw new Error(`the link does not open: ${status} ${JSON.stringify(body)}`)
   return body.token
 }
