@@ -8,6 +8,8 @@ import {
   renameGroup,
   setGroupDevices,
 } from '@ridethrough/db/query/group.ts'
+import type { Guest } from '@ridethrough/db/query/guest.ts'
+import { listGuestsWithGroup } from '@ridethrough/db/query/guest-list.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import type { GroupChange, NewGroup } from '@ridethrough/protocol/http/guest.ts'
 import type { EdgeReport } from '@ridethrough/protocol/http/share.ts'
@@ -15,6 +17,7 @@ import type { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import { recordEvent, recordingRefusals, type SignedIn } from '../event.ts'
 import { changeTeam, lockOwnCompany, writeTeam } from '../team/change.ts'
+import { tellGuest } from './notice.ts'
 import { noGroup, ownDevices } from './terms.ts'
 
 export function makeGroup(context: ApiContext, actor: SignedIn, wanted: z.infer<typeof NewGroup>): Promise<Group> {
@@ -47,6 +50,7 @@ export function changeGroup(
       if (deviceIds) await setGroupDevices(tx, companyId, id, await ownDevices(tx, companyId, deviceIds))
       const result = await groupOf(tx, companyId, id)
       const changes = changesBetween(before, result)
+      if ('devices' in changes) await tellGuests(context, tx, actor, await listGuestsWithGroup(tx, id))
       if (Object.keys(changes).length > 0) {
         await recordEvent(tx, actor, { kind: 'group.changed', subject: { group: { id, name: result.name }, changes } })
       }
@@ -64,12 +68,18 @@ export async function removeGroup(context: ApiContext, actor: SignedIn, id: stri
       const group = await findGroup(tx, companyId, id)
       if (!group) throw noGroup()
       const accounts = await listAccountsWithGroup(tx, id)
+      const guests = await listGuestsWithGroup(tx, id)
       await deleteGroup(tx, id)
+      await tellGuests(context, tx, actor, guests)
       await recordEvent(tx, actor, { ...act, subject: { group: { id, name: group.name }, guests: group.guests } })
       return { result: undefined, change: { accounts, what: act.kind } }
     }),
   )
   return access
+}
+
+async function tellGuests(context: ApiContext, tx: Db, actor: SignedIn, guests: readonly Guest[]): Promise<void> {
+  for (const guest of guests) await tellGuest(context, tx, actor, 'guest.changed', guest)
 }
 
 function changesBetween(before: Group, after: Group) {

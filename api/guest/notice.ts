@@ -17,6 +17,8 @@ export async function tellBoth(context: ApiContext, tx: Db, actor: Actor, kind: 
 }
 
 export async function tellGuest(context: ApiContext, tx: Db, actor: Actor, kind: Told, guest: Guest): Promise<void> {
+  // Whoever has no account has nothing yet that could change; the invitation has a mail of its own.
+  if (guest.accountId === null) return
   const { name, email } = guest.invitedBy
   const subject = { ...(await subjectOf(tx, actor, guest)), other: { name, email } }
   await postNotice(context, tx, guest, { kind, subject, at: new Date(actor.now) })

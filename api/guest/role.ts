@@ -21,6 +21,7 @@ import type { ApiContext } from '../context.ts'
 import { recordEvent, recordingRefusals, type SignedIn } from '../event.ts'
 import { changeTeam, lockOwnCompany, writeTeam } from '../team/change.ts'
 import { givableMask, noRole, wrong } from './given.ts'
+import { tellUsers, usersOf } from './role-users.ts'
 
 export type RoleInUse = Role & { readonly inUse: RoleUse }
 
@@ -54,6 +55,7 @@ export function changeRole(
       await updateRole(tx, id, { name: wanted.name, privileges })
       const after = await roleOf(tx, companyId, id)
       const changes = changesBetween(before, after)
+      if (before.privileges !== after.privileges) await tellUsers(context, tx, actor, await usersOf(tx, id))
       if (Object.keys(changes).length > 0) {
         await recordEvent(tx, actor, { kind: 'role.changed', subject: { role: { id, name: after.name }, changes } })
       }
@@ -80,7 +82,9 @@ export async function removeRole(
       const inUse = await countRoleUse(tx, id)
       if (!replacement && inUse.guests + inUse.shares > 0) throw roleInUse(role, inUse)
       const accounts = await listAccountsWithRole(tx, id)
+      const users = await usersOf(tx, id)
       if (replacement) await replaceRole(tx, id, replacement)
+      if (replacement && replacement.privileges !== role.privileges) await tellUsers(context, tx, actor, users)
       await deleteRole(tx, role)
       const instead = replacement && { replacement: { id: replacement.id, name: replacement.name } }
       await recordEvent(tx, actor, { ...act, subject: { role: { id, name: role.name }, ...instead, inUse } })

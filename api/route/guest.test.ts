@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { makeAgent, makeDevice, makePerson, type Person, type TestAgent } from '@ridethrough/test/support/world.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { offerDevice } from '../support/device.ts'
 import { inviteGuest, makeGuest, seen } from '../support/guest.ts'
 import { type Client, clientOf, type Harness, mailTo, startHarness } from '../support/harness.ts'
 import { join, newAddress } from '../support/person.ts'
@@ -299,9 +300,12 @@ describe('workspace modes', () => {
     await makeGuest(harness, asAnn, bob, { mode: 'groups-and-devices' })
     await makeGuest(harness, asAnn, cid, { mode: 'devices', deviceIds: [devices.one] })
     expect([await seen(asBob), await seen(asCid)]).toEqual([['one', 'three', 'two'], ['one']])
-    await harness.database.db.updateTable('company').set({ name: 'Acme' }).where('id', '=', ann.companyId).execute()
+    const code = randomUUID()
+    await offerDevice(harness.database.db, agent, code, new Date(Date.now() + 60_000))
+    expect((await asAnn('POST', '/devices/claim', { code, name: 'four' })).status).toBe(201)
+    expect([await seen(asBob), await seen(asCid)]).toEqual([['four', 'one', 'three', 'two'], ['one']])
     expect((await asAnn('DELETE', `/devices/${devices.three}`)).status).toBe(200)
-    expect([await seen(asBob), await seen(asCid)]).toEqual([['one', 'two'], ['one']])
+    expect([await seen(asBob), await seen(asCid)]).toEqual([['four', 'one', 'two'], ['one']])
   })
 
   test('all of a change applies, or nothing [R32]', async () => {

@@ -74,6 +74,12 @@ export function listGuestsWithRole(db: Db, roleId: string): Promise<Guest[]> {
   return list(db, sql`(g.role_id = ${roleId} or ${ofGroup}) and ${OPEN}`)
 }
 
+/** Guests that this group counts for. */
+export function listGuestsWithGroup(db: Db, groupId: string): Promise<Guest[]> {
+  const named = sql`exists (select from guest_group x where x.entry_id = g.id and x.group_id = ${groupId})`
+  return list(db, sql`g.mode = 'groups' and g.state = 'accepted' and ${named}`)
+}
+
 const OPEN = sql<SqlBool>`(g.state in ('pending', 'accepted'))`
 
 type Row = Selectable<GuestEntryTable> & {

@@ -110,6 +110,17 @@ export async function listAccountsWithRole(db: Db, id: string): Promise<string[]
   return rows.map((row) => row.account_id)
 }
 
+export async function listAcceptedSharesWithRole(db: Db, id: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('share')
+    .select('id')
+    .where('role_id', '=', id)
+    .where('state', '=', 'accepted')
+    .orderBy('id')
+    .execute()
+  return rows.map((row) => row.id)
+}
+
 /** All who have the one have the other from now on. */
 export async function replaceRole(tx: Db, id: string, replacement: Role): Promise<void> {
   const set = { role_id: replacement.id, privileges: replacement.privileges }
