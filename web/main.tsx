@@ -13,7 +13,7 @@ import { accountQuery, SIGN_OUT_KEY } from './data/account.ts'
 import { endingKey } from './data/ending.ts'
 import { hasCode } from './data/fault.ts'
 import { LiveProvider } from './data/live.ts'
-import { LiveLink } from './data/live-link.ts'
+import { EVERYTHING, LiveLink } from './data/live-link.ts'
 import { createLiveStore } from './data/live-store.ts'
 import { takeUnread } from './data/notice.ts'
 import { API, changesSettled, mayHaveNewToken } from './data/request.ts'
@@ -49,6 +49,7 @@ const router = createConsoleRouter(queries)
 const store = createLiveStore()
 const link = new LiveLink({
   url: `${location.origin.replace(/^http/, 'ws')}${API}/live`,
+  stream: EVERYTHING,
   onEvent: (event) => {
     store.apply(event)
     if (event.type === 'notices') takeUnread(queries, event.unread)

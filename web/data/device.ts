@@ -44,8 +44,16 @@ export async function deleteDevice(id: string): Promise<z.infer<typeof EdgeRepor
 
 const DeviceDeletion = z.object({ access: EdgeReport })
 
+/** Asks for what was recorded: `query` names the variables, the range and how many points. */
+export type ReadPast = (query: URLSearchParams, signal: AbortSignal) => Promise<HistoryView>
+
+export const readPastOf =
+  (id: string): ReadPast =>
+  (query, signal) =>
+    request(`/devices/${id}/history?${query}`, HistoryView, { signal })
+
 /** The last `span` milliseconds of some variables. `epoch` changes when the live stream was away, so that its gap is filled. */
-export const historyQuery = (id: string, variables: readonly string[], span: number, epoch: number) =>
+export const historyQuery = (id: string, variables: readonly string[], span: number, epoch: number, read: ReadPast) =>
   queryOptions({
     queryKey: ['history', id, variables, span, epoch],
     queryFn: ({ signal }) => {
@@ -56,7 +64,7 @@ export const historyQuery = (id: string, variables: readonly string[], span: num
         to: new Date(to).toISOString(),
         points: '600',
       })
-      return request(`/devices/${id}/history?${query}`, HistoryView, { signal })
+      return read(query, signal)
     },
     // The live stream goes on from here: asking again would only bring the same points.
     staleTime: Number.POSITIVE_INFINITY,

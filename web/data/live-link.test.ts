@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { LIVE_CLOSE, type LiveEvent } from '@ridethrough/protocol/http/live.ts'
 import { afterEach, expect, test } from 'vitest'
 import { type WebSocket as ServerSocket, WebSocketServer } from 'ws'
-import { type Connection, LiveLink, type LiveTiming } from './live-link.ts'
+import { type Connection, EVERYTHING, LiveLink, type LiveTiming } from './live-link.ts'
 
 const PATIENT: LiveTiming = { silenceMs: 60_000, firstRetryMs: 1, lastRetryMs: 10 }
 const open: (() => void)[] = []
@@ -29,7 +29,13 @@ async function server() {
 function linkTo(url: string, timing = PATIENT) {
   const events: LiveEvent[] = []
   let signedOut = 0
-  const link = new LiveLink({ url, timing, onEvent: (event) => events.push(event), onSignedOut: () => signedOut++ })
+  const link = new LiveLink({
+    url,
+    timing,
+    stream: EVERYTHING,
+    onEvent: (event) => events.push(event),
+    onSignedOut: () => signedOut++,
+  })
   open.push(() => link.stop())
   return { link, events, signedOut: () => signedOut }
 }

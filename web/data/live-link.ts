@@ -1,5 +1,6 @@
-// The one WebSocket of a signed-in console: watches every device, notices silence, comes back after a cut.
+// A live WebSocket: notices silence, and comes back after a cut. A signed-in console has one, and so has an open link.
 import { LIVE_CLOSE, LiveEvent, type LiveRequest } from '@ridethrough/protocol/http/live.ts'
+import type { z } from 'zod'
 
 export type Connection = {
   readonly phase: 'connecting' | 'live' | 'lost'
@@ -21,16 +22,30 @@ export type LiveTiming = {
 
 const TIMING: LiveTiming = { silenceMs: 12_500, firstRetryMs: 500, lastRetryMs: 15_000 }
 
-export type LiveLinkOptions = {
+/** What both sides say. */
+export type Stream<E> = {
+  readonly frame: z.ZodType<E>
+  /** Sent first, where the server waits for it. */
+  readonly greeting?: LiveRequest
+  readonly protocols?: readonly string[]
+}
+
+type Frame = { readonly type: string; readonly at?: string }
+
+/** Of the console: every device that the account may see. */
+export const EVERYTHING: Stream<LiveEvent> = { frame: LiveEvent, greeting: { type: 'watch', devices: 'all' } }
+
+export type LiveLinkOptions<E> = {
   readonly url: string
-  readonly onEvent: (event: LiveEvent) => void
-  /** The server says that nobody is signed in any more. */
+  readonly stream: Stream<E>
+  readonly onEvent: (event: E) => void
+  /** The server says that nobody is signed in any more, or that the link has ended. */
   readonly onSignedOut: () => void
   readonly timing?: LiveTiming
 }
 
-export class LiveLink {
-  readonly #options: LiveLinkOptions
+export class LiveLink<E extends Frame = LiveEvent> {
+  readonly #options: LiveLinkOptions<E>
   readonly #timing: LiveTiming
   readonly #listeners = new Set<() => void>()
   #socket: WebSocket | undefined
@@ -40,7 +55,7 @@ export class LiveLink {
   #isStarted = false
   #connection: Connection = { phase: 'connecting', since: Date.now(), epoch: 0, clockOffset: 0 }
 
-  constructor(options: LiveLinkOptions) {
+  constructor(options: LiveLinkOptions<E>) {
     this.#options = options
     this.#timing = options.timing ?? TIMING
   }
@@ -76,10 +91,11 @@ export class LiveLink {
   }
 
   #open(): void {
-    const socket = new WebSocket(this.#options.url)
+    const { url, stream } = this.#options
+    const socket = new WebSocket(url, [...(stream.protocols ?? [])])
     this.#socket = socket
     this.#watch(socket)
-    socket.onopen = () => socket.send(JSON.stringify({ type: 'watch', devices: 'all' } satisfies LiveRequest))
+    socket.onopen = () => stream.greeting && socket.send(JSON.stringify(stream.greeting))
     socket.onmessage = (message) => {
       if (this.#socket === socket) this.#take(socket, String(message.data))
     }
@@ -88,9 +104,10 @@ export class LiveLink {
 
   #take(socket: WebSocket, text: string): void {
     this.#watch(socket)
-    const event = parseEvent(text)
+    const event = parseFrame(this.#options.stream.frame, text)
     if (!event) return
-    if (event.type === 'heartbeat') this.#tell({ clockOffset: Date.parse(event.at) - Date.now() })
+    if (event.type === 'heartbeat' && event.at !== undefined)
+      this.#tell({ clockOffset: Date.parse(event.at) - Date.now() })
     if (event.type === 'snapshot') {
       this.#failures = 0
       this.#become('live')
@@ -137,9 +154,9 @@ export class LiveLink {
 }
 
 /** `undefined` for a frame of a newer server that this console does not know: it is skipped, the stream goes on. */
-function parseEvent(text: string): LiveEvent | undefined {
+function parseFrame<E>(frame: z.ZodType<E>, text: string): E | undefined {
   try {
-    return LiveEvent.safeParse(JSON.parse(text)).data
+    return frame.safeParse(JSON.parse(text)).data
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

@@ -4,7 +4,10 @@ import { createContext, useContext, useSyncExternalStore } from 'react'
 import type { Connection, LiveLink } from './live-link.ts'
 import type { LiveStore, Overview } from './live-store.ts'
 
-export type Live = { readonly store: LiveStore; readonly link: LiveLink }
+/** Of whatever is said on it. */
+type AnyLink = Pick<LiveLink, 'connection' | 'subscribe' | 'start' | 'stop' | 'hurry'>
+
+export type Live = { readonly store: LiveStore; readonly link: AnyLink }
 
 const LiveContext = createContext<Live | undefined>(undefined)
 export const LiveProvider = LiveContext.Provider

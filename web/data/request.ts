@@ -28,6 +28,8 @@ export type Call = {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly body?: unknown
   readonly signal?: AbortSignal
+  /** In place of the cookie: what an open link gave. */
+  readonly bearer?: string | undefined
 }
 
 /** Throws `Fault` for a problem the API names, `Unreachable` and `AnswerUnreadable` for the rest. */
@@ -87,13 +89,14 @@ async function send(path: string, call: Call): Promise<Response> {
   }
 }
 
-async function sendOnce(path: string, { method = 'GET', body, signal }: Call): Promise<Response> {
+async function sendOnce(path: string, { method = 'GET', body, signal, bearer }: Call): Promise<Response> {
   const response = await fetch(`${API}${path}`, {
     method,
     credentials: 'same-origin',
     headers: {
       accept: 'application/json, application/problem+json',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
     },
     body: body === undefined ? null : JSON.stringify(body),
     signal: signal ?? null,

@@ -7,19 +7,17 @@ import { useTranslation } from 'react-i18next'
 import { getDevice } from '../data/device.ts'
 import { hasCode, sayFault } from '../data/fault.ts'
 import { useConnection, useLive, useLiveDevice } from '../data/live.ts'
-import { HEADLINE, numberOf } from '../data/reading.ts'
 import { DeviceAccess } from '../part/device-access.tsx'
 import { DeviceActions } from '../part/device-actions.tsx'
 import { DeviceChart } from '../part/device-chart.tsx'
 import { Age, ChargeBar, DeviceStatus, LoadBar, SilenceReason } from '../part/device-status.tsx'
 import { DeviceValues } from '../part/device-values.tsx'
 import { LinkButton } from '../part/link.tsx'
+import { Measures } from '../part/measures.tsx'
 import { Page } from '../part/page.tsx'
 import { paths } from '../paths.ts'
-import { sayReading } from '../text/format.ts'
 import { Alert } from '../ui/alert.tsx'
 import { Empty } from '../ui/empty.tsx'
-import { Measure } from '../ui/measure.tsx'
 import { Loading } from './nothing.tsx'
 
 export function DevicePage() {
@@ -79,19 +77,8 @@ function KnownDevice({ device }: { readonly device: DeviceView }) {
   )
 }
 
-const MEASURES = [
-  ['input', HEADLINE.inputVoltage],
-  ['output', HEADLINE.outputVoltage],
-  ['power', HEADLINE.power],
-  ['temperature', HEADLINE.temperature],
-] as const
-
 function Now({ device: { state, mfr, model, serial } }: { readonly device: DeviceView }) {
   const { t } = useTranslation()
-  const shown = MEASURES.flatMap(([label, variable]) => {
-    const value = numberOf(state, variable)
-    return value === undefined ? [] : [{ label: t(`reading.${label}`), ...sayReading(variable, value, t) }]
-  })
   return (
     <Paper component="section" withBorder p="md" bg="var(--surface)" aria-label={t('device.live')}>
       <Group justify="space-between" mb="sm" gap="xs">
@@ -110,13 +97,7 @@ function Now({ device: { state, mfr, model, serial } }: { readonly device: Devic
         <ChargeBar state={state} />
         <LoadBar state={state} />
       </SimpleGrid>
-      {shown.length > 0 && (
-        <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="lg" mt="md">
-          {shown.map((each) => (
-            <Measure key={each.label} {...each} isOld={state.stale} />
-          ))}
-        </SimpleGrid>
-      )}
+      <Measures state={state} />
     </Paper>
   )
 }
