@@ -1,4 +1,5 @@
 // The compiled rights of one principal, as an edge holds them: answered in O(1) by device id.
+import { bearingOn } from './bearing.ts'
 import { nextChange, positionIn } from './period.ts'
 import {
   type DeviceFact,
@@ -17,10 +18,12 @@ export type Rights = { readonly version: number; readonly byDevice: ReadonlyMap<
 
 export const NO_RIGHTS: Rights = { version: 0, byDevice: new Map() }
 
+/** Takes as long as the subject's own facts and devices are many, however many others are on the sheet. */
 export function compileRights(subject: Subject, devices: readonly DeviceFact[], facts: Facts, version: number): Rights {
   const byDevice = new Map<string, readonly Grant[]>()
-  for (const device of devices) {
-    const grants = grantsOn(subject, device, facts)
+  for (const bearing of bearingOn(subject, devices, facts)) {
+    const { device } = bearing
+    const grants = grantsOn(subject, device, bearing.facts)
     if (grants.length > 0) byDevice.set(device.id, grants)
   }
   return { version, byDevice }
