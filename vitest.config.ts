@@ -8,6 +8,7 @@ const needDatabase = [
   'api/**',
   'test/system/**',
   'test/fault/**',
+  'test/model/**',
   'test/browser/**',
   'test/asvs/**',
   'bin/**',

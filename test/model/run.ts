@@ -1,0 +1,433 @@
+// The model test: random operations on the real broker, and after each round every reader has what the model says, no more, no less.
+import { readBrokerConfig } from '@ridethrough/broker/config.ts'
+import { startBroker } from '@ridethrough/broker/main.ts'
+import { recordAccessChange, waitForEdges } from '@ridethrough/db/access.ts'
+import { systemClock } from '@ridethrough/db/clock.ts'
+import { Listener } from '@ridethrough/db/listen.ts'
+import { openDb } from '@ridethrough/db/pool.ts'
+import type { Db } from '@ridethrough/db/schema.ts'
+import { pino } from 'pino'
+import { type Change, randomChange } from './change.ts'
+import { Client } from './client.ts'
+import { BASE, randomInstant, type SteppedClock, steppedClock } from './clock.ts'
+import { Disagreement, Peer } from './peer.ts'
+import { type Random, randomFrom } from './random.ts'
+import { Readers } from './readers.ts'
+import { makeWorld } from './scene.ts'
+import { type Agent, insertWorld } from './store.ts'
+import { type Tap, tapWrites } from './tap.ts'
+import { covers, type Device, isLive, mayEverSee, maySee, namedDevice, type World } from './world.ts'
+
+export type ModelOptions = {
+  readonly databaseUrl: string
+  readonly seed: number
+  readonly operations: number
+  /** A reader that stops reading while its access ends, each so many rounds. */
+  readonly stallEvery?: number
+  readonly onProgress?: (report: ModelReport) => void
+}
+
+export type ModelReport = {
+  readonly seed: number
+  readonly operations: number
+  readonly rounds: number
+  readonly deliveries: number
+  readonly seconds: number
+  readonly kinds: Readonly<Record<string, number>>
+  /** What the broker did that the model does not allow, or the other way round, and what led there. */
+  readonly disagreement: { readonly what: string; readonly after: readonly string[] } | undefined
+}
+
+const PATIENCE_MS = 10_000
+const REMEMBERED = 4000
+const SHOWN = 30
+
+export async function runModel(options: ModelOptions): Promise<ModelReport> {
+  const log = pino({ level: process.env.MODEL_LOG ?? 'silent' })
+  const clock = steppedClock()
+  const db = openDb(options.databaseUrl, log)
+  const random = randomFrom(options.seed)
+  const { world, agents } = makeWorld(random, BASE)
+  await insertWorld(db, world, agents)
+  const listener = await Listener.start(options.databaseUrl, log)
+  const ports = { MQTT_PORT: '0', METRICS_PORT: '0', HOST: '127.0.0.1', MAX_CONNECTIONS: '1000' }
+  const broker = await startBroker(readBrokerConfig({ DATABASE_URL: options.databaseUrl, ...ports }), log, clock)
+  const port = Number(new URL(broker.mqttUrl).port)
+  const model = new Model({ ...options, db, listener, clock, random, world, agents, port })
+  try {
+    return await model.run()
+  } finally {
+    model.stop()
+    await broker.stop()
+    await listener.stop()
+    await db.destroy()
+  }
+}
+
+export type Scene = ModelOptions & {
+  readonly db: Db
+  readonly listener: Listener
+  readonly clock: SteppedClock
+  readonly random: Random
+  readonly world: World
+  readonly agents: readonly Agent[]
+  readonly port: number
+}
+
+/** What a reader could see before a change began. */
+type Before = Map<Peer, { readonly sees: ReadonlySet<string>; readonly filters: ReadonlyMap<string, number> }>
+
+class Model {
+  readonly #scene: Scene
+  readonly #peers: Peer[]
+  readonly #readers: Readers
+  readonly #senders: (Client | undefined)[] = []
+  readonly #tap: Tap
+  readonly #kinds: Record<string, number> = {}
+  #history: string[] = []
+  #operations = 0
+  #rounds = 0
+  /** Between the answer to one change and the beginning of the next: each write is held against the model. */
+  #isSettled = false
+  #late: string | undefined
+  #acknowledged: Promise<boolean>[] = []
+
+  constructor(scene: Scene) {
+    this.#scene = scene
+    this.#peers = scene.world.credentials.flatMap((_, place) =>
+      ['a', 'b', ...(place % 3 === 0 ? ['a'] : [])].map((clientId) => new Peer(place, clientId)),
+    )
+    this.#readers = new Readers({
+      ...scene,
+      peers: this.#peers,
+      note: (kind, text) => this.#note(kind, text),
+    })
+    this.#tap = tapWrites(scene.port, (clientPort, messages) => {
+      if (this.#isSettled) for (const { topic } of messages) this.#judgeWrite(clientPort, topic)
+    })
+  }
+
+  async run(): Promise<ModelReport> {
+    const { operations, stallEvery = 1500, onProgress, random } = this.#scene
+    const started = performance.now()
+    let what: string | undefined
+    try {
+      await this.#connectSenders()
+      await this.#readers.connectAll()
+      while (this.#operations < operations) {
+        this.#rounds += 1
+        if (this.#rounds % stallEvery === 0) await this.#stalledRound()
+        else if (random.chance(0.9)) await this.#changeWhilePublishing()
+        await this.#readers.act(3 + random.below(8))
+        if (random.chance(0.1)) await this.#disturbSenders()
+        await this.#publishSome(10 + random.below(70))
+        await this.#fence()
+        if (this.#rounds % 1000 === 0) onProgress?.(this.#report(started, undefined))
+      }
+    } catch (error) {
+      if (!(error instanceof Disagreement)) throw error
+      what = error.message
+    }
+    return this.#report(started, what)
+  }
+
+  stop(): void {
+    this.#tap.stop()
+    for (const sender of this.#senders) sender?.socket.destroy()
+    for (const { client } of this.#peers) client?.socket.destroy()
+  }
+
+  #report(started: number, what: string | undefined): ModelReport {
+    return {
+      seed: this.#scene.seed,
+      operations: this.#operations,
+      rounds: this.#rounds,
+      deliveries: this.#peers.reduce((sum, peer) => sum + peer.deliveries, 0),
+      seconds: Math.round((performance.now() - started) / 100) / 10,
+      kinds: this.#kinds,
+      disagreement: what === undefined ? undefined : { what, after: this.#historyOf(what) },
+    }
+  }
+
+  /** Lines that name the reader or the device that it is about, and every change of access. */
+  #historyOf(what: string): string[] {
+    const reader = /reader \S+/.exec(what)?.[0]
+    const device = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(what)?.[0]?.slice(0, 8)
+    const bears = (line: string) =>
+      line.includes('clock:') ||
+      (line.includes('change:') &&
+        (device === undefined || line.includes(device) || /account|member|guest|session|token/.test(line))) ||
+      (reader !== undefined && line.includes(`${reader} `))
+    return this.#history.filter(bears).slice(-SHOWN)
+  }
+
+  #note(kind: string, text: string): void {
+    this.#operations += 1
+    this.#kinds[kind] = (this.#kinds[kind] ?? 0) + 1
+    this.#history.push(`${this.#operations} ${kind}: ${text}`)
+    if (this.#history.length > 2 * REMEMBERED) this.#history = this.#history.slice(-REMEMBERED)
+  }
+
+  // A change of access, or of time, with messages on their way before, during and right after it.
+  async #changeWhilePublishing(): Promise<void> {
+    const { random, world } = this.#scene
+    const before = this.#look()
+    this.#isSettled = false
+    const change = random.chance(0.25) ? this.#moveClock() : this.#changeAccess()
+    const count = random.below(10)
+    const devices = Array.from({ length: count }, () => random.pick(world.devices))
+    const isAsked = random.chance(0.3) ? this.#readers.askDuring(before.keys()) : undefined
+    for (const device of devices.slice(0, count / 2)) this.#publishEither(device, before)
+    const answered = this.#commit(change)
+    await new Promise((resolve) => setImmediate(resolve))
+    for (const device of devices.slice(count / 2)) this.#publishEither(device, before)
+    await Promise.all([answered, isAsked])
+    await this.#answered(before)
+    for (let more = random.below(6); more > 0; more -= 1) this.#publish(random.pick(world.devices))
+    await this.#settled()
+    await this.#fence()
+  }
+
+  #changeAccess(): Change {
+    const { random, world, clock } = this.#scene
+    const change = randomChange(world, random, clock.now())
+    this.#note('change', `${change.name} ${JSON.stringify(change.access)}`)
+    return change
+  }
+
+  /** A change that changes nothing makes every edge look at the clock: an answer that can be waited for. */
+  #moveClock(): Change {
+    const { random, world, clock } = this.#scene
+    const to = randomInstant(world, random, clock.now())
+    const isSet = to < clock.now() || random.chance(0.3)
+    this.#note('clock', `${isSet ? 'set' : 'goes on'} to ${new Date(to).toISOString()}`)
+    clock.move(to, isSet)
+    return { name: 'nothing', access: {}, write: async () => {} }
+  }
+
+  async #commit({ name, access, write }: Change): Promise<void> {
+    const { db, listener } = this.#scene
+    const version = await db.transaction().execute(async (tx) => {
+      await write(tx)
+      return recordAccessChange(tx, { ...access, what: name })
+    })
+    const report = await waitForEdges(db, listener, version, systemClock)
+    this.#isSettled = true
+    if (report.edges.some(({ outcome }) => outcome === 'fenced'))
+      throw new Error('the broker was too slow to be judged')
+    for (const { port, messages } of this.#tap.underWay()) {
+      for (const { topic } of messages) this.#judgeWrite(port, topic)
+    }
+  }
+
+  /** The answer has come: what may no longer be connected must be cut, subscriptions to what is gone are gone. */
+  async #answered(before: Before): Promise<void> {
+    const { world, clock } = this.#scene
+    const now = clock.now()
+    for (const peer of before.keys()) {
+      const { client, credential } = peer
+      if (!client || !credential) continue
+      if (!isLive(world, credential, now)) {
+        if (!(await within(client.closed))) throw new Disagreement(`${peer.name} was not cut off`)
+        peer.left()
+        continue
+      }
+      for (const filter of peer.filters.keys()) {
+        const device = namedDevice(world, filter)
+        if (device && !mayEverSee(world, credential, device, now)) peer.filters.delete(filter)
+      }
+      peer.unsure.clear()
+    }
+  }
+
+  #look(): Before {
+    const { world, clock } = this.#scene
+    const now = clock.now()
+    const seen = new Map<string, ReadonlySet<string>>()
+    const before: Before = new Map()
+    for (const peer of this.#peers) {
+      const { credential } = peer
+      if (!credential) continue
+      let sees = seen.get(credential.id)
+      if (!sees) {
+        sees = new Set(world.devices.filter((device) => maySee(world, credential, device, now)).map(({ id }) => id))
+        seen.set(credential.id, sees)
+      }
+      before.set(peer, { sees, filters: new Map(peer.filters) })
+    }
+    return before
+  }
+
+  /** Published while access changes: whoever may see it before and after must get it, whoever may at neither time must not. */
+  #publishEither(device: Device, before: Before): void {
+    const { world, clock } = this.#scene
+    const now = clock.now()
+    const { topic, seq } = this.#send(device, '')
+    for (const [peer, was] of before) {
+      const { credential } = peer
+      const covered = peer.coverage(topic)
+      const isUnsure = [...peer.unsure].some((filter) => covers(filter, topic))
+      if (!credential || (covered === undefined && !isUnsure)) continue
+      const isSeen = maySee(world, credential, device, now)
+      if (!isSeen && !was.sees.has(device.id)) continue
+      const isKept = this.#keeps(peer, topic, now)
+      const must = isSeen && was.sees.has(device.id) && isKept && !peer.isStalled
+      peer.expect(`${device.id} ${seq}`, must ? 1 : 0, 1)
+    }
+  }
+
+  /** Whether a subscription that covers the topic outlives the change. */
+  #keeps(peer: Peer, topic: string, now: number): boolean {
+    const { world } = this.#scene
+    const { credential } = peer
+    if (!credential || !isLive(world, credential, now)) return false
+    return [...peer.filters.keys()].some((filter) => {
+      const device = namedDevice(world, filter)
+      return covers(filter, topic) && (!device || mayEverSee(world, credential, device, now))
+    })
+  }
+
+  #publish(device: Device, filling = ''): void {
+    const { world, clock } = this.#scene
+    const now = clock.now()
+    const { topic, seq } = this.#send(device, filling)
+    for (const peer of this.#peers) {
+      const { credential } = peer
+      const qos = credential && peer.coverage(topic)
+      if (qos === undefined || !credential || !maySee(world, credential, device, now)) continue
+      peer.expect(`${device.id} ${seq}`, peer.isStalled ? 0 : 1, 1, qos)
+    }
+  }
+
+  #send(device: Device, filling: string): { topic: string; seq: number } {
+    device.seq += 1
+    const topic = `v1/devices/${device.id}/state`
+    const fill = filling === '' ? {} : Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`x.y${n}`, filling]))
+    const sample = { kind: 'values', seq: device.seq, at: BASE, status: 'OL', variables: { 'ups.load': 7, ...fill } }
+    this.#note('publish', `${device.id} ${device.seq}`)
+    const sender = this.#senders[device.agent]
+    if (!sender) throw new Error('no agent is connected')
+    this.#acknowledged.push(sender.publish(topic, JSON.stringify(sample), true))
+    return { topic, seq: device.seq }
+  }
+
+  async #publishSome(count: number): Promise<void> {
+    const { random, world } = this.#scene
+    for (let left = count; left > 0; left -= 1) this.#publish(random.pick(world.devices))
+    await this.#settled()
+  }
+
+  /** Acknowledged means stored and handed to every reader's connection. */
+  async #settled(): Promise<void> {
+    const acknowledged = await Promise.all(this.#acknowledged)
+    this.#acknowledged = []
+    if (!acknowledged.every(Boolean)) throw new Disagreement('a state was not acknowledged')
+  }
+
+  /** Whatever was written before the answer to a ping has come: absence is as sure as presence. */
+  async #fence(): Promise<void> {
+    for (const peer of this.#peers) if (peer.client?.isClosed) throw new Disagreement(`${peer.name} was cut off`)
+    const connected = this.#peers.filter((peer) => peer.isConnected)
+    await Promise.all(connected.map((peer) => peer.client?.ping()))
+    // A kept state may be looked for in the database first.
+    for (let waited = 0; waited < 300 && connected.some((peer) => peer.missing().length > 0); waited += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    if (this.#late !== undefined) throw new Disagreement(this.#late)
+    for (const peer of connected) peer.settle()
+  }
+
+  #judgeWrite(clientPort: number, topic: string): void {
+    const { world, clock } = this.#scene
+    const peer = this.#peers.find(({ client }) => client?.socket.localPort === clientPort)
+    const device = world.devices.find(({ id }) => topic === `v1/devices/${id}/state`)
+    if (!peer?.credential || !device) return
+    if (maySee(world, peer.credential, device, clock.now())) return
+    this.#late ??= `${peer.name} was written to after the answer: ${device.id}`
+  }
+
+  // A reader stops reading until the broker holds messages back for it; then its access ends.
+  async #stalledRound(): Promise<void> {
+    const { world, clock, random } = this.#scene
+    const found = this.#readers.findStallable()
+    if (!found) return
+    const { peer, device, change } = found
+    const client = peer.client
+    const socket = this.#tap.socketOf(client?.socket.localPort ?? 0)
+    if (!client || !socket) return
+    this.#note('stall', `${peer.name} stops reading`)
+    peer.isStalled = true
+    client.socket.pause()
+    for (let sent = 0; sent < 200 && socket.writableLength === 0 && !socket.destroyed; sent += 1) {
+      this.#publish(device, 'x'.repeat(1000))
+      await this.#settled()
+    }
+    this.#publish(device)
+    await this.#settled()
+    const before = this.#look()
+    this.#isSettled = false
+    const ended = change()
+    this.#note('change', `${ended.name} ${JSON.stringify(ended.access)}`)
+    const other = random.pick(world.devices)
+    this.#publishEither(other, before)
+    await this.#commit(ended)
+    client.socket.resume()
+    if (socket.destroyed || !isLive(world, peer.credential ?? never(), clock.now())) {
+      await within(client.closed)
+      peer.left()
+    }
+    await this.#answered(before)
+    await this.#settled()
+    await this.#fence()
+    peer.isStalled = false
+  }
+
+  async #connectSenders(): Promise<void> {
+    for (const index of this.#scene.agents.keys()) await this.#connectSender(index)
+  }
+
+  async #connectSender(index: number): Promise<void> {
+    const { agents, port } = this.#scene
+    const agent = agents[index] ?? never()
+    const client = new Client(port, ({ topic }) => {
+      if (topic !== `v1/agents/${agent.id}/commands`) this.#late ??= `an agent was sent ${topic}`
+    })
+    const status = (online: boolean) => JSON.stringify({ online, version: 'm', interval: 5, at: BASE })
+    const topic = `v1/agents/${agent.id}/status`
+    const who = { clientId: 'agent', username: `agent:${agent.id}`, password: agent.token }
+    const code = await client.open({ ...who, will: { topic, payload: status(false) } })
+    if (code !== 0) throw new Disagreement(`an agent was answered ${code}`)
+    this.#senders[index] = client
+    await client.subscribe([[`v1/agents/${agent.id}/commands`, 1]])
+    await client.publish(topic, status(true), true)
+  }
+
+  /** An agent is gone without a word (its will is due), or comes a second time: nobody who reads must notice anything. */
+  async #disturbSenders(): Promise<void> {
+    const { random, agents } = this.#scene
+    const index = random.below(agents.length)
+    const before = this.#senders[index]
+    const isTakenOver = random.chance(0.5)
+    this.#note(isTakenOver ? 'agent taken over' : 'will', `agent ${index}`)
+    if (!isTakenOver) {
+      before?.socket.resetAndDestroy()
+      await before?.closed
+    }
+    await this.#connectSender(index)
+    if (before && !(await within(before.closed))) throw new Disagreement('an agent was not taken over')
+  }
+}
+
+function never(): never {
+  throw new Error('the model is at odds with itself')
+}
+
+export async function within(promise: Promise<unknown>, ms = PATIENCE_MS): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  const isDone = await Promise.race([promise.then(() => true), late])
+  clearTimeout(timer)
+  return isDone
+}
