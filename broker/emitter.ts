@@ -48,13 +48,16 @@ export class Emitter<M extends Message> {
     return this.#cache.size
   }
 
-  /** At once: when this returns, the next message reaches the listener. */
+  /**
+   * At once: when this returns, the next message reaches the listener. `done` is called at once as well: the engine books a
+   * subscription in it, and an UNSUBSCRIBE booked later than the SUBSCRIBE that follows it would end that one.
+   */
   on(filter: string, listener: Listener<M>, done?: () => void): this {
     const { node, isOpen } = this.#reach(filter)
     const set = isOpen ? node.below : node.here
     set.add(listener)
     this.#forget(filter)
-    if (done) setImmediate(done)
+    done?.()
     return this
   }
 
@@ -76,7 +79,7 @@ export class Emitter<M extends Message> {
       prune(path, levels)
       this.#forget(filter)
     }
-    if (done) setImmediate(done)
+    done?.()
     return this
   }
 

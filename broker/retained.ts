@@ -14,7 +14,8 @@ import type { Delivery } from './deliver.ts'
 import type { QoS } from './frame.ts'
 import type { Session } from './sessions.ts'
 
-type Kept = { readonly seq: number; readonly payload: Buffer }
+/** `handedOn`: up to here the subscribers have had it; what was read from the database may be ahead of that. */
+type Kept = { readonly seq: number; readonly payload: Buffer; readonly handedOn: number }
 
 const PAGE = 1000
 
@@ -46,11 +47,12 @@ export class RetainedStates {
     return this.#states.size
   }
 
-  /** Keeps it if it is newer than what is kept; false when it is old. */
+  /** Keeps it if it is newer than what is kept; false when it was handed on before, or is older than what was. */
   put(deviceId: string, seq: number, payload: Buffer): boolean {
     const kept = this.#states.get(deviceId)
-    if (kept && seq <= kept.seq) return false
-    this.#states.set(deviceId, { seq, payload })
+    if (kept && seq <= kept.handedOn) return false
+    const newest = kept && kept.seq > seq ? kept : { seq, payload }
+    this.#states.set(deviceId, { ...newest, handedOn: seq })
     return true
   }
 
@@ -121,7 +123,11 @@ export class RetainedStates {
         if (this.#states.get(id) !== kept) continue
         const one = found.get(id)
         if (!one) this.#states.delete(id)
-        else if (one.sample.seq !== kept.seq) this.#states.set(id, toKept(one))
+        else if (one.sample.seq !== kept.seq) {
+          // It may be stored and not handed on yet: then the subscribers are still to get it.
+          const read = toKept(one)
+          this.#states.set(id, { ...read, handedOn: Math.min(read.seq, kept.handedOn) })
+        }
       }
     }
     this.#seen = Math.max(this.#seen, version)
@@ -129,5 +135,6 @@ export class RetainedStates {
 }
 
 function toKept({ sample }: DeviceSample): Kept {
-  return { seq: sample.seq, payload: Buffer.from(JSON.stringify(sample)) }
+  const { seq } = sample
+  return { seq, payload: Buffer.from(JSON.stringify(sample)), handedOn: seq }
 }
