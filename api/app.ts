@@ -16,6 +16,7 @@ import { describeApi } from './plugin/openapi.ts'
 import { answerProblems, PROBLEM_RESPONSE, sendProblem } from './plugin/problem.ts'
 import { secureHeaders } from './plugin/security.ts'
 import { acceptSockets } from './plugin/socket.ts'
+import { noteUses } from './plugin/uses.ts'
 import { faultOf } from './problem.ts'
 import { accessRoutes } from './route/access.ts'
 import { accountRoutes } from './route/account.ts'
@@ -29,6 +30,7 @@ import { guestRoutes } from './route/guest.ts'
 import { historyRoutes } from './route/history.ts'
 import { hostRoutes } from './route/host.ts'
 import { invitationRoutes } from './route/invitation.ts'
+import { ledgerRoutes } from './route/ledger.ts'
 import { limitRate } from './route/limit.ts'
 import { linkRoutes } from './route/link.ts'
 import { linkLiveRoutes } from './route/link-live.ts'
@@ -104,6 +106,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
   })
   stampRequests(app, context)
   await authenticateRequests(app, context)
+  noteUses(app, context)
   await app.register(operationRoutes, { context })
   await app.register(mqttRoutes, { context })
   if (!context.settings.hasMailServer) await app.register(mailboxRoutes, { context })
@@ -133,6 +136,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
         setupRoutes,
         eventRoutes,
         noticeRoutes,
+        ledgerRoutes,
         liveRoutes,
         shareLinkRoutes,
         linkRoutes,

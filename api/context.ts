@@ -3,6 +3,7 @@ import type { Clock } from '@ridethrough/db/clock.ts'
 import type { Edge } from '@ridethrough/db/edge.ts'
 import type { Listener } from '@ridethrough/db/listen.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
+import type { Uses } from '@ridethrough/db/uses.ts'
 import type { Plan } from '@ridethrough/protocol/plan.ts'
 import type { Logger } from 'pino'
 import type { LiveHub } from './live/hub.ts'
@@ -48,5 +49,7 @@ export type ApiContext = {
   readonly reads: Reads
   readonly refusals: Refusals
   readonly hub: LiveHub
+  /** Keeps count of what is made of shares, guest entries and links. */
+  readonly uses: Uses
   readonly metrics: Metrics
 }

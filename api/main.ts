@@ -6,6 +6,7 @@ import { Edge } from '@ridethrough/db/edge.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
 import { migrate } from '@ridethrough/db/migrate.ts'
 import { openDb } from '@ridethrough/db/pool.ts'
+import { Uses } from '@ridethrough/db/uses.ts'
 import type { Logger } from 'pino'
 import { buildApp } from './app.ts'
 import type { ApiConfig } from './config.ts'
@@ -70,7 +71,9 @@ async function open(
   const reads = new Reads()
   // Assigned once the edge has started; before that nobody is served.
   let isServing = () => false
-  const hub = new LiveHub({ db, clock, log, metrics, isServing: () => isServing() })
+  const uses = new Uses({ db, log })
+  later(() => uses.stop())
+  const hub = new LiveHub({ db, clock, log, metrics, uses, isServing: () => isServing() })
   const edge = await Edge.start({
     db,
     listener,
@@ -105,7 +108,7 @@ async function open(
   const refusals = new Refusals({ db, clock, log })
   later(() => refusals.stop())
   const context: ApiContext = {
-    ...{ db, listener, edge, clock, log, settings, passwords, mails, reads, hub, metrics },
+    ...{ db, listener, edge, clock, log, settings, passwords, mails, reads, hub, uses, metrics },
     refusals,
     secrets: createSecretBox(config.secretKey, 'totp'),
     linkSecrets: createSecretBox(config.secretKey, 'link'),

@@ -179,10 +179,18 @@ test('an invitation that nobody answered expires, and whoever sent it is told [R
   expect(await rowOf('share', shareId)).toMatchObject({ state: 'expired', code_hash: null, ended_at: new Date(T0) })
   expect(await rowOf('guest_entry', entry)).toMatchObject({ state: 'expired' })
   expect(await noticesOf(ann)).toMatchObject([
-    { kind: 'share.ended', id: shareId, by: null, state: 'expired', until: null, other: { email: bob.email } },
+    {
+      kind: 'share.ended',
+      id: shareId,
+      by: null,
+      state: 'expired',
+      until: null,
+      other: { name: bob.email, email: bob.email },
+    },
     { kind: 'guest.ended', id: entry, by: null, state: 'expired', until: null },
   ])
-  expect(await mailsTo(ann)).toEqual(['Bob did not answer your invitation', 'Bob did not answer your invitation'])
+  const unanswered = `${bob.email} did not answer your invitation`
+  expect(await mailsTo(ann)).toEqual([unanswered, unanswered])
   expect(await noticesOf(bob)).toEqual([])
   // Nothing had begun for the invited side, so their company's log says nothing of it.
   expect(await eventsAbout('share', shareId)).toMatchObject([{ company_id: ann.companyId }])

@@ -91,8 +91,10 @@ async function postToSides(
   const { makers, recipient, isPending } = ending
   // What a link is called stands for whoever has it.
   const farSide = recipient ?? { name: ending.name, email: null }
+  // Before it was accepted, whose the address is is nobody's business.
+  const known = isPending && recipient ? { name: recipient.email, email: recipient.email } : farSide
   for (const maker of makers) {
-    await postNotice(context, tx, maker, { kind, subject: subjectOf(ending, farSide, kind), at })
+    await postNotice(context, tx, maker, { kind, subject: subjectOf(ending, known, kind), at })
   }
   const [maker] = makers
   if (!recipient || isPending) return

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { Principal } from '@ridethrough/db/principal.ts'
+import { Uses } from '@ridethrough/db/uses.ts'
 import type { LiveEvent } from '@ridethrough/protocol/http/live.ts'
 import { maskOf } from '@ridethrough/protocol/privilege.ts'
 import { type TestDatabase, testDatabase } from '@ridethrough/test/support/database.ts'
@@ -27,7 +28,8 @@ test('each frame asks for the right of its own moment, though nobody has noticed
   let isServing = true
   const clock = { now: () => now, monotonic: () => now }
   const metrics = createMetrics()
-  const hub = new LiveHub({ db, clock, log: pino({ level: 'silent' }), metrics, isServing: () => isServing })
+  const uses = new Uses({ db, log: pino({ level: 'silent' }) })
+  const hub = new LiveHub({ db, clock, log: pino({ level: 'silent' }), metrics, uses, isServing: () => isServing })
 
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   await once(server, 'listening')

@@ -5,7 +5,9 @@ import { type Device, listDevices } from '@ridethrough/db/query/device.ts'
 import { countUnreadNotices } from '@ridethrough/db/query/notice.ts'
 import { findSharers } from '@ridethrough/db/query/share.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
+import { ConnectionUses, type Uses } from '@ridethrough/db/uses.ts'
 import { LIVE_CLOSE } from '@ridethrough/protocol/http/live.ts'
+import { mayOn } from '@ridethrough/protocol/rights.ts'
 import type { Logger } from 'pino'
 import { silenceOf } from '../freshness.ts'
 import type { Metrics } from '../metrics.ts'
@@ -23,6 +25,7 @@ export type HubOptions = {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
+  readonly uses: Uses
   /** May this process serve rights at this moment? */
   readonly isServing: () => boolean
 }
@@ -207,7 +210,8 @@ export class LiveHub {
     texts.set(sameFor, text)
     // Its particulars come first; the newest state follows them.
     const isReady = !viewer.isLoading && viewer.shown.has(device.id)
-    if (!isReady || !viewer.sendReplaceable(text)) viewer.dirty.add(device.id)
+    if (isReady && viewer.sendReplaceable(text)) this.#noteUse(viewer, device.id, now)
+    else viewer.dirty.add(device.id)
   }
 
   /** Shows devices with their particulars: all of them in one `snapshot`, or each that is new or different as `device`. */
@@ -240,11 +244,19 @@ export class LiveHub {
       const particulars = JSON.stringify({ ...view, state: null })
       const isNews = isSnapshot || viewer.shown.get(id) !== particulars
       viewer.shown.set(id, particulars)
+      this.#noteUse(viewer, id, now)
       if (isNews) views.push(view)
     }
     if (isSnapshot) viewer.send({ type: 'snapshot', devices: views })
     else for (const device of views) viewer.send({ type: 'device', device })
     this.#sendDirty(viewer)
+  }
+
+  #noteUse(viewer: Viewer, deviceId: string, now: number): void {
+    const via = mayOn(viewer.principal.rights, 'monitor', deviceId, now)
+    if (via === undefined) return
+    viewer.uses ??= new ConnectionUses(this.#options.uses, viewer.principal.credentialId)
+    viewer.uses.note(via, deviceId, now)
   }
 
   /** A read that began earlier may end later: an older state never follows a newer one. */

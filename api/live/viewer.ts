@@ -1,5 +1,6 @@
 // One live connection: what it watches, what it has been shown, and how far behind it is.
 import type { Principal } from '@ridethrough/db/edge.ts'
+import type { ConnectionUses } from '@ridethrough/db/uses.ts'
 import { LIVE_CLOSE } from '@ridethrough/protocol/http/live.ts'
 import { devicesWith, mayOn } from '@ridethrough/protocol/rights.ts'
 import type { WebSocket } from 'ws'
@@ -29,6 +30,8 @@ export class Viewer {
   watchesAll = false
   /** Told of the account's notices: somebody who is signed in, never a token. */
   hearsNotices = false
+  /** What it has made of what others share; there once it was shown something. */
+  uses?: ConnectionUses
   readonly watched = new Set<string>()
   isLoading = false
   readonly #socket: WebSocket

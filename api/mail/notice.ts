@@ -22,7 +22,11 @@ type Person = NoticeSubject['by']
 type Write = (recipient: string, subject: string, parts: readonly MailPart[]) => NewMail
 
 export function createNoticeMails(t: TFunction, publicUrl: () => string, write: Write): NoticeMails {
-  const nameOf = (person: Person) => withoutLinks(person?.name ?? '') || (person?.email ?? t('happened.somebody'))
+  // An address that stands for a name has been proved or invited: it may be read as one.
+  const nameOf = (person: Person) => {
+    if (person?.email && person.name === person.email) return person.email
+    return withoutLinks(person?.name ?? '') || (person?.email ?? t('happened.somebody'))
+  }
   const fullOf = (person: Person) => {
     const name = nameOf(person)
     return person?.email && person.email !== name ? `${name} (${person.email})` : name

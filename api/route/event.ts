@@ -3,12 +3,13 @@ import { Readable } from 'node:stream'
 import { findAccount } from '@ridethrough/db/query/account.ts'
 import { type EventFilter, type EventReader, type LoggedEvent, listEvents } from '@ridethrough/db/query/event-list.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
-import { EVENT_KINDS, EventPage, EventQuery, type EventView } from '@ridethrough/protocol/http/event.ts'
+import { EVENT_KINDS, EventPage, EventQuery } from '@ridethrough/protocol/http/event.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import { CSV_TYPE, csvRecord } from '../csv.ts'
+import { eventView, parseSeq } from '../event-view.ts'
 import { viewerOf } from '../plugin/auth.ts'
 
 const ExportQuery = EventQuery.omit({ cursor: true, limit: true })
@@ -34,7 +35,7 @@ export const eventRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async
     async (request) => {
       const { cursor, limit, ...filters } = request.query
       const reader = await readerOf(context, request)
-      const filter = { ...filterOf(filters), before: parseCursor(cursor) }
+      const filter = { ...filterOf(filters), before: parseSeq(cursor) }
       const found = await listEvents(context.db, reader, filter, limit + 1)
       const page = found.slice(0, limit)
       const last = found.length > limit ? page.at(-1) : undefined
@@ -121,17 +122,6 @@ async function* texts(
 
 function filterOf({ kind, outcome, accountId, from, to }: Filters): EventFilter {
   return { kind, outcome, accountId, from: from ? new Date(from) : undefined, to: to ? new Date(to) : undefined }
-}
-
-function parseCursor(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (/^[0-9]{1,15}$/.test(text)) return Number(text)
-  const message = 'give back what `next` said'
-  throw new Fault('input-invalid', 'Look again at: cursor', { fields: [{ path: 'cursor', message }] })
-}
-
-function eventView({ seq, at, kind, outcome, account, credentialId, address, subject }: LoggedEvent): EventView {
-  return { seq, at: at.toISOString(), kind, outcome, account, credentialId, address, subject: { ...subject } }
 }
 
 const COLUMNS: readonly (readonly [name: string, of: (event: LoggedEvent) => string])[] = [

@@ -3,6 +3,7 @@ import { EVENT_KIND_NAMES, type EventKind } from '@ridethrough/protocol/http/eve
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../schema.ts'
 import { CANONICAL } from './event.ts'
+import { multirange, type Span } from './history.ts'
 
 export type LoggedEvent = {
   readonly seq: number
@@ -49,12 +50,69 @@ export async function listEvents(
     and company_id is distinct from ${companyId}::uuid and ${matching} order by seq desc limit ${limit}`
   const ownWithout = sql`select * from event where account_id = ${accountId}::uuid and address <> '' and ${matching} order by seq desc limit ${limit}`
   const visible = companyId === null ? ownWithout : sql`(${ofCompany}) union all (${own})`
+  return read(db, visible, limit)
+}
+
+async function read(db: Db, visible: RawBuilder<unknown>, limit: number): Promise<LoggedEvent[]> {
   const { rows } = await sql<Row>`
     select e.seq, e.at, e.kind, e.outcome, e.account_id, a.name, e.credential_id, e.address, e.subject, e.hash,
       ${CANONICAL} as canonical, coalesce(b.hash, '\\x') as before
     from (${visible}) e left join account a on a.id = e.account_id left join event b on b.seq = e.seq - 1
     order by e.seq desc limit ${limit}`.execute(db)
   return rows.map(toEvent)
+}
+
+/** Things that events name: `{ share: { id } }`. */
+export type Named = Readonly<Record<string, unknown>>
+
+/** Part of the log: all conditions that are given hold. */
+export type Part = {
+  /** In the log of this company. */
+  readonly companyId?: string
+  /** Names all of one of these. */
+  readonly named: readonly Named[]
+  /** Begins of kinds: `device.`. */
+  readonly kinds?: string
+  readonly outcome?: 'done'
+  /** Done by this account, from a known address: as it stands in its own log. */
+  readonly by?: string
+  readonly notBy?: string
+}
+
+/** What one of the parts holds, the newest first. `within`: only what happened in these spans of time. */
+export async function listEventsIn(
+  db: Db,
+  parts: readonly Part[],
+  filter: EventFilter & { readonly within?: readonly Span[] | undefined },
+  limit: number,
+): Promise<LoggedEvent[]> {
+  if (parts.length === 0) return []
+  const isIn = sql.join(
+    parts.map((part) => sql`(${partOf(part)})`),
+    sql` or `,
+  )
+  const isWithin = filter.within ? sql`at <@ ${multirange(filter.within)}::tstzmultirange` : sql`true`
+  return read(
+    db,
+    sql`select * from event where (${isIn}) and ${isWithin} and ${matches(filter)} order by seq desc limit ${limit}`,
+    limit,
+  )
+}
+
+function partOf({ companyId, named, kinds, outcome, by, notBy }: Part): RawBuilder<unknown> {
+  const names = named.map((one) => sql`subject @> ${JSON.stringify(one)}::jsonb`)
+  const conditions = [
+    names.length > 0 ? sql`(${sql.join(names, sql` or `)})` : sql`false`,
+    companyId && sql`company_id = ${companyId}::uuid`,
+    kinds && sql`starts_with(kind, ${kinds})`,
+    outcome && sql`outcome = ${outcome}`,
+    by && sql`account_id = ${by}::uuid and address <> ''`,
+    notBy && sql`account_id is distinct from ${notBy}::uuid`,
+  ]
+  return sql.join(
+    conditions.filter((one) => typeof one === 'object'),
+    sql` and `,
+  )
 }
 
 function matches({ kind, outcome, accountId, from, to, before }: EventFilter): RawBuilder<unknown> {

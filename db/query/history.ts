@@ -37,7 +37,8 @@ export async function readHistory(db: Db, range: HistoryRange): Promise<Map<stri
   return series
 }
 
-function multirange(spans: readonly Span[]): string {
+/** As PostgreSQL reads it. */
+export function multirange(spans: readonly Span[]): string {
   return `{${spans.map(({ from, to }) => `[${new Date(from).toISOString()},${new Date(to).toISOString()})`).join(',')}}`
 }
 

@@ -117,6 +117,7 @@ export const LedgerView = z.object({
   /** How often, and when last, it was made use of on each device. */
   uses: z.array(
     z.object({
+      /** The name is empty where the asker may not see the device any more and was never told its name. */
       device: z.object({ id: z.uuid(), name: z.string() }),
       uses: z.int(),
       firstAt: Instant,
