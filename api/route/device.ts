@@ -30,7 +30,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
         tags: ['devices'],
         summary: 'Devices that the asker may see, with their state',
         description:
-          '`companyId` and `groupId` choose among devices of the own company and of those that the asker is a guest of.',
+          '`companyId` chooses among devices of the own company and of those that the asker is a guest of, `groupId` among those of the own company.',
         querystring: DeviceQuery.extend(PageQuery.shape),
         response: { 200: DevicePage },
       },
@@ -151,12 +151,14 @@ async function viewsOf(
 
 const EVERY_KIND: ReadonlySet<ViaKind> = new Set(['owner', 'member', 'share', 'guest'])
 const OWN_KINDS: ReadonlySet<ViaKind> = new Set(['owner', 'member'])
-/** Whoever has it through a share is not told whose it is, nor how its owners group it. */
+/** Whoever has it through a share is not told whose it is. */
 const COMPANY_KINDS: ReadonlySet<ViaKind> = new Set(['owner', 'member', 'guest'])
 
 /** The ways to a device that count for this question. */
 function kindsOf({ scope, companyId, groupId }: z.infer<typeof DeviceQuery>): ReadonlySet<ViaKind> {
-  const isOfCompany = companyId !== undefined || groupId !== undefined
+  const isOfCompany = companyId !== undefined
+  // How a company groups its devices is its own people's to know: a guest's devices may be in groups that are not theirs.
+  if (groupId !== undefined) return scope === 'shared' ? new Set() : OWN_KINDS
   if (scope === 'mine') return OWN_KINDS
   if (scope === 'shared') return isOfCompany ? new Set() : new Set(['share'])
   if (scope === 'company') return isOfCompany ? COMPANY_KINDS : OWN_KINDS
