@@ -20,6 +20,8 @@ export const paths = {
   /** The mail of an invitation into a company, as co-worker or guest, links here, with `#code=…`. */
   teamInvitation: '/companies/invitations/$id',
   notices: '/notices',
+  /** Whoever got a link opens this one, with its token behind the `#`. No account is needed. */
+  link: '/link',
   account: '/account',
   welcome: '/welcome',
   /** The mail of a reset links here, with `#email=…&code=…`. */

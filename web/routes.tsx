@@ -65,6 +65,12 @@ const verify = createRoute({
   component: lazyRouteComponent(() => import('./page/verify.tsx'), 'VerifyPage'),
 })
 
+const link = createRoute({
+  getParentRoute: () => root,
+  path: paths.link,
+  component: lazyRouteComponent(() => import('./page/link.tsx'), 'LinkPage'),
+})
+
 const reset = createRoute({
   getParentRoute: () => root,
   path: paths.reset,
@@ -239,6 +245,7 @@ const tree = root.addChildren([
   signUp,
   verify,
   reset,
+  link,
   welcome,
   invitation,
   teamInvitation,

@@ -88,7 +88,7 @@ function Shown({ link }: { readonly link: LinkView }) {
           <LinkFacts link={link} />
         </Section>
         {link.state !== 'ended' && <Editor key={link.id} link={link} />}
-        <Ledger of={`/share-links/${link.id}`} />
+        <Ledger of={`/share-links/${link.id}`} lead={t('ledger.linkLead')} />
       </Stack>
     </Page>
   )
@@ -99,7 +99,7 @@ function Editor({ link }: { readonly link: LinkView }) {
   const refresh = useRefresh()
   const announce = useAnnounce()
   const offered = useOffered(link.devices)
-  const [saved, setSaved] = useState(() => linkValuesOf(link, viewerZone()))
+  const [saved, setSaved] = useState(() => linkValuesOf(link, viewerZone(), Date.now()))
   const keepsPin = saved.hasPin
   const form = useForm({
     initial: saved,
@@ -107,7 +107,7 @@ function Editor({ link }: { readonly link: LinkView }) {
     toBody: (values) => changedIn(linkBody(saved, keepsPin), linkBody(values, keepsPin)),
     send: (body) => changeLink(link.id, body),
     onDone: async ({ link: changed, access }) => {
-      const next = linkValuesOf(changed, form.values.zone)
+      const next = linkValuesOf(changed, form.values.zone, Date.now())
       setSaved(next)
       form.change(next)
       announce(`${t('links.saved', { name: changed.name })} ${sayReport(access, t)}`)

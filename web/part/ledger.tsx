@@ -16,13 +16,18 @@ import { Status } from '../ui/status.tsx'
 import styles from './ledger.module.css'
 import { When } from './when.tsx'
 
-/** `of` is the address of the share or link. */
-export function Ledger({ of }: { readonly of: string }) {
+type LedgerProps = {
+  /** The address of the share or link. */
+  readonly of: string
+  readonly lead?: string
+}
+
+export function Ledger({ of, lead }: LedgerProps) {
   const { t } = useTranslation()
   const now = useNow(60_000)
   const { data: ledger, error } = useQuery(ledgerQuery(of))
   return (
-    <Section title={t('ledger.title')} lead={t('ledger.lead')}>
+    <Section title={t('ledger.title')} lead={lead ?? t('ledger.lead')}>
       {error && !ledger && <Alert kind="fault">{sayFault(error, t)}</Alert>}
       {!ledger && !error && <Loading />}
       {ledger && (

@@ -16,6 +16,7 @@ export function ShareCard({ share }: { readonly share: ShareView }) {
   const now = useNow(10_000)
   const isGranted = share.side === 'owner'
   const who = whoOf(share)
+  const mayChange = isGranted && (share.state === 'pending' || share.state === 'accepted')
   const isInvited = !isGranted && share.state === 'pending'
   return (
     <Paper component="li" withBorder p="md" bg="var(--surface)" aria-label={who}>
@@ -50,9 +51,12 @@ export function ShareCard({ share }: { readonly share: ShareView }) {
               to={paths.share}
               params={{ id: share.id }}
               size="sm"
-              aria-label={t(isGranted ? 'sharing.openGranted' : 'sharing.openReceived', { who })}
+              aria-label={t(
+                mayChange ? 'sharing.changeLabel' : isGranted ? 'sharing.openGranted' : 'sharing.openReceived',
+                { who },
+              )}
             >
-              {t(isGranted && share.endedAt === null ? 'sharing.change' : 'sharing.open')}
+              {t(mayChange ? 'sharing.change' : 'sharing.open')}
             </LinkButton>
           </ShareActions>
         )}

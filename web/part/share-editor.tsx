@@ -20,7 +20,7 @@ import { UnsavedQuestion } from './unsaved.tsx'
 
 export function ShareEditor({ share }: { readonly share: ShareView }) {
   const { t } = useTranslation()
-  const [saved, setSaved] = useState(() => termsOf(share, viewerZone()))
+  const [saved, setSaved] = useState(() => termsOf(share, viewerZone(), Date.now()))
   const form = useEditForm(share, saved, setSaved)
   const { values, faults } = form
   const offered = useOffered(share.devices)

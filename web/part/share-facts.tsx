@@ -24,12 +24,17 @@ export function ShareFacts({ share, now }: { readonly share: ShareView; readonly
             ? [[t('share.openUntil'), at(invitationExpiresAt)] as const]
             : []),
           ...(endedAt === null ? [] : [[t('share.ended'), at(endedAt)] as const]),
-          [t('sharing.devices'), <DeviceChips key="devices" devices={share.devices} />],
-          [
-            t(isOwner ? 'sharing.may' : 'sharing.youMay'),
-            <Rights key="rights" privileges={share.privileges} role={share.role} isViewers={!isOwner} />,
-          ],
-          [t('sharing.period'), <Times key="times" terms={share} now={now} />],
+          // To the owner of an open one its form says the rest.
+          ...(isOwner && endedAt === null
+            ? []
+            : [
+                [t('sharing.devices'), <DeviceChips key="devices" devices={share.devices} />] as const,
+                [
+                  t(isOwner ? 'sharing.may' : 'sharing.youMay'),
+                  <Rights key="rights" privileges={share.privileges} role={share.role} isViewers={!isOwner} />,
+                ] as const,
+                [t('sharing.period'), <Times key="times" terms={share} now={now} />] as const,
+              ]),
         ]}
       />
     </Section>

@@ -82,6 +82,7 @@ function LinkCard({ link }: { readonly link: LinkView }) {
   const { t } = useTranslation()
   const [isShown, setShown] = useState(false)
   const { id, name, url } = link
+  const isEnded = link.state === 'ended'
   return (
     <Paper component="li" withBorder p="md" bg="var(--surface)" aria-label={name}>
       <Group justify="space-between" mb="sm" gap="xs">
@@ -91,8 +92,13 @@ function LinkCard({ link }: { readonly link: LinkView }) {
       <Stack gap="sm">
         <LinkFacts link={link} />
         <Group gap="xs">
-          <LinkButton to={paths.shareLink} params={{ id }} size="sm" aria-label={t('links.openLabel', { name })}>
-            {t(link.state === 'ended' ? 'sharing.open' : 'sharing.change')}
+          <LinkButton
+            to={paths.shareLink}
+            params={{ id }}
+            size="sm"
+            aria-label={t(isEnded ? 'links.openLabel' : 'links.changeLabel', { name })}
+          >
+            {t(isEnded ? 'sharing.open' : 'sharing.change')}
           </LinkButton>
           {url !== '' && (
             <>
@@ -139,7 +145,7 @@ export function LinkFacts({ link }: { readonly link: LinkView }) {
             {variables !== null && <Text size="sm">{variables.join(', ')}</Text>}
           </details>,
         ],
-        [t('sharing.period'), <Times key="times" terms={link} now={now} />],
+        [t('sharing.period'), <Times key="times" terms={link} now={now} always={t('links.always')} />],
         [
           t('links.uses'),
           <span key="uses">

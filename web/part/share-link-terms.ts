@@ -34,14 +34,14 @@ export function newLinkValues(deviceIds: readonly string[], zone: string): LinkV
   }
 }
 
-export function linkValuesOf(link: LinkView, zone: string): LinkValues {
+export function linkValuesOf(link: LinkView, zone: string, now: number): LinkValues {
   return {
     name: link.name,
     deviceIds: link.devices.map(({ id }) => id),
     privileges: link.privileges,
     isAllVariables: link.variables === null,
     variables: link.variables ?? [],
-    ...periodOf(link, zone),
+    ...periodOf(link, zone, now),
     hasWindows: link.windows.length > 0,
     windows: link.windows,
     maxUses: link.maxUses === null ? '' : String(link.maxUses),

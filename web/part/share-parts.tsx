@@ -56,15 +56,19 @@ export function PrivilegeTexts({ privileges, isViewers = false }: PrivilegeTexts
   )
 }
 
-type TimesProps = { readonly terms: Pick<ShareView, 'from' | 'until' | 'windows'>; readonly now: number }
+type TimesProps = {
+  readonly terms: Pick<ShareView, 'from' | 'until' | 'windows'>
+  readonly now: number
+  readonly always?: string
+}
 
-/** Period and hours; the last day counts down. */
-export function Times({ terms, now }: TimesProps) {
+/** Period and hours; the last two days count down. `always`: what to say where there is no end. */
+export function Times({ terms, now, always }: TimesProps) {
   const { t } = useTranslation()
   const left = terms.until === null ? undefined : Date.parse(terms.until) - now
   return (
     <>
-      {sayPeriod(terms, now, t)}
+      {always !== undefined && isEndless(terms, now) ? always : sayPeriod(terms, now, t)}
       {left !== undefined && left > 0 && left < COUNTED_MS && (
         <strong> {t('sharing.endsIn', { duration: sayDuration(left / 1000, t) })}</strong>
       )}
@@ -78,3 +82,7 @@ export function Times({ terms, now }: TimesProps) {
 }
 
 const COUNTED_MS = 48 * 3_600_000
+
+function isEndless({ from, until }: TimesProps['terms'], now: number): boolean {
+  return until === null && (from === null || Date.parse(from) <= now)
+}

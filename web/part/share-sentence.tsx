@@ -12,9 +12,18 @@ export function ShareSentence({ draft }: { readonly draft: Draft }) {
     <p className={styles.box} role="status" aria-label={t('newShare.summary')}>
       {shareSentence(draft, now, t).map(({ field, text }, index) =>
         field ? (
-          <button key={field} type="button" className={styles.part} onClick={() => focusField(FIELD_IDS[field])}>
+          // A link, not a button: it breaks over lines as the words around it do.
+          <a
+            key={field}
+            href={`#${FIELD_IDS[field]}`}
+            className={styles.part}
+            onClick={(event) => {
+              event.preventDefault()
+              focusField(FIELD_IDS[field])
+            }}
+          >
             {text}
-          </button>
+          </a>
         ) : (
           // biome-ignore lint/suspicious/noArrayIndexKey: the words between the parts never change places
           <span key={index}>{text}</span>

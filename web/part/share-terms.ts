@@ -43,23 +43,29 @@ type Given = Pick<ShareView, 'privileges' | 'from' | 'until' | 'windows'> & {
   readonly role?: ShareView['role']
 }
 
-export function termsOf(given: Given, zone: string): TermsValues {
+export function termsOf(given: Given, zone: string, now: number): TermsValues {
   const { devices, privileges, role, windows } = given
   return {
     deviceIds: devices.map(({ id }) => id),
     preset: role ? `role:${role.id}` : presetOf(privileges),
     privileges,
-    ...periodOf(given, zone),
+    ...periodOf(given, zone, now),
     hasWindows: windows.length > 0,
     windows,
   }
 }
 
-export function periodOf({ from, until }: Pick<Given, 'from' | 'until'>, zone: string): PeriodValues {
-  const start = from === null ? undefined : wallAt(Date.parse(from), zone)
+/** A start that is past by `now` and has no end beside it is no period any more: it lasts until it is revoked. */
+export function periodOf(
+  { from, until }: Pick<Given, 'from' | 'until'>,
+  zone: string,
+  now = Number.NEGATIVE_INFINITY,
+): PeriodValues {
+  const isPast = until === null && from !== null && Date.parse(from) <= now
+  const start = from === null || isPast ? undefined : wallAt(Date.parse(from), zone)
   const end = until === null ? undefined : wallAt(Date.parse(until), zone)
   return {
-    hasPeriod: from !== null || until !== null,
+    hasPeriod: start !== undefined || end !== undefined,
     fromDate: start?.date ?? '',
     fromTime: start?.time ?? NO_PERIOD.fromTime,
     untilDate: end?.date ?? '',

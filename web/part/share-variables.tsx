@@ -1,5 +1,5 @@
 // Single readings of the chosen devices: those that the devices are known to have, and those chosen before.
-import { Checkbox, SimpleGrid, Stack, Text, Title } from '@mantine/core'
+import { Checkbox, SimpleGrid, Stack, Text } from '@mantine/core'
 import type { StateView } from '@ridethrough/protocol/http/device.ts'
 import { useTranslation } from 'react-i18next'
 import { useLive, useOverview } from '../data/live.ts'
@@ -27,9 +27,9 @@ export function VariableChoice({ deviceIds, chosen, fault, onChange }: VariableC
       <Stack gap="sm" mt="sm" mb={4}>
         {groups.map(({ group, readings }) => (
           <div key={group}>
-            <Title order={3} mb={4}>
+            <Text fw={600} size="sm" mb={4}>
               {t(`reading.group.${group}`)}
-            </Title>
+            </Text>
             <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs">
               {readings.map(({ name }) => (
                 <Checkbox key={name} value={name} label={labelOf(name)} description={name} />

@@ -89,34 +89,36 @@ function Foot() {
   const label = scheme === 'dark' ? t('look.toLight') : t('look.toDark')
   return (
     <>
-      <Group justify="space-between" wrap="nowrap" gap="xs">
-        <Text size="sm" c="dimmed" truncate style={{ flex: 1 }}>
+      <Group justify="space-between" gap={4}>
+        <Text size="sm" c="dimmed" truncate style={{ flex: '1 1 7rem' }}>
           {account?.name}
         </Text>
-        <NoticeBell />
-        <Tooltip label={label}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size="lg"
-            aria-label={label}
-            onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}
-          >
-            {scheme === 'dark' ? <IconSun size={18} aria-hidden /> : <IconMoon size={18} aria-hidden />}
-          </ActionIcon>
-        </Tooltip>
-        <Tooltip label={t('account.signOut')}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size="lg"
-            aria-label={t('account.signOut')}
-            loading={leaving.isPending}
-            onClick={() => leaving.mutate()}
-          >
-            <IconLogout size={18} aria-hidden />
-          </ActionIcon>
-        </Tooltip>
+        <Group gap={4} wrap="nowrap">
+          <NoticeBell />
+          <Tooltip label={label}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="lg"
+              aria-label={label}
+              onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}
+            >
+              {scheme === 'dark' ? <IconSun size={18} aria-hidden /> : <IconMoon size={18} aria-hidden />}
+            </ActionIcon>
+          </Tooltip>
+          <Tooltip label={t('account.signOut')}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="lg"
+              aria-label={t('account.signOut')}
+              loading={leaving.isPending}
+              onClick={() => leaving.mutate()}
+            >
+              <IconLogout size={18} aria-hidden />
+            </ActionIcon>
+          </Tooltip>
+        </Group>
       </Group>
       {leaving.error && <Alert kind="fault">{sayFault(leaving.error, t)}</Alert>}
     </>

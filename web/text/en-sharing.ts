@@ -25,6 +25,7 @@ export const sharingTexts = {
     noDevices: 'None',
     open: 'Open',
     change: 'Change',
+    changeLabel: 'Change the share with {{who}}',
     openGranted: 'Open the share with {{who}}',
     openReceived: 'Open the share of {{who}}',
     endsIn: 'Ends in {{duration}}.',
@@ -89,7 +90,7 @@ export const sharingTexts = {
     owner: 'You',
     recipient: 'They',
     yes: 'yes',
-    never: 'stays with you',
+    never: 'no',
     may: 'They may {{what}}',
   },
   period: {

@@ -3,6 +3,7 @@
 import { accountTexts } from './en-account.ts'
 import { companyTexts } from './en-company.ts'
 import { guestTexts } from './en-guests.ts'
+import { linkTexts } from './en-link.ts'
 import { noticeTexts } from './en-notice.ts'
 import { sharingTexts } from './en-sharing.ts'
 
@@ -12,6 +13,7 @@ export const en = {
   ...guestTexts,
   ...sharingTexts,
   ...noticeTexts,
+  ...linkTexts,
   app: {
     name: 'Ridethrough',
     skip: 'Skip to the content',

@@ -8,6 +8,12 @@ test.each<[what: string, subject: Record<string, unknown>, about: string, why: s
   ['an address where there is no name', { share: { id: ID, email: 'bob@example.org' } }, 'bob@example.org', ''],
   ['several', { devices: [{ name: 'Rack 4' }, { name: 'Rack 5' }] }, 'Rack 4 and Rack 5', ''],
   ['what it was given as', { invitation: { email: 'bob@example.org' }, role: 'owner' }, 'bob@example.org (owner)', ''],
+  [
+    'what may be done, in words',
+    { devices: [{ name: 'Rack 4' }], privileges: ['reboot', 'monitor'] },
+    'Rack 4 (may see live values and status and restart it or an outlet)',
+    '',
+  ],
   ['nothing of the actor', { account: { id: ID, name: 'Ann' } }, '', ''],
   ['the reason of a refusal', { device: { id: ID }, code: 'right-missing' }, '', 'You may not do this'],
   ['a reason of a newer server as it is', { code: 'moon-full' }, '', 'moon-full'],

@@ -42,6 +42,18 @@ export function OpenFrame({ name, children }: { readonly name: string; readonly 
   )
 }
 
+/** For somebody without an account, who came to look. */
+export function VisitorFrame({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <div className={styles.visitor}>
+      <header>
+        <Brand name={name} />
+      </header>
+      <main>{children}</main>
+    </div>
+  )
+}
+
 function Brand({ name }: { readonly name: string }) {
   return (
     <div className={styles.brand}>

@@ -1,0 +1,38 @@
+// Texts of the page that opens by a link, without an account.
+export const linkTexts = {
+  viaLink: {
+    title: 'Shared with you',
+    opening: 'Opening',
+    pinTitle: 'Enter the PIN',
+    pinLead: 'Whoever sent you this link knows its PIN.',
+    pin: 'PIN',
+    pinSubmit: 'Open',
+    until: 'Open until {{time}}.',
+    hours: 'Open {{windows}}, by the clock of {{zone}}.',
+    hoursThere: 'Open {{windows}}, by the clock where each device stands.',
+    more: 'Chart and all readings of {{name}}',
+    valuesMore: 'All readings of {{name}}',
+    again: 'Try again',
+    nothingYet: 'Nothing has been read from it yet.',
+    closed: {
+      'not-found': 'There is no such link',
+      'link-ended': 'This link has ended',
+      'link-used-up': 'This link is used up',
+      'link-not-yet': 'This link does not open yet',
+      'link-outside-hours': 'Not at this hour',
+      'link-suspended': 'This link is stopped for the time being',
+      'too-many-tries': 'Too many tries',
+      other: 'The link could not be opened',
+    },
+    why: {
+      'not-found': 'Look whether the address was copied as a whole, or ask whoever sent it to you.',
+      'link-ended': 'Nothing is shown through it any more. Ask whoever sent it to you for a new one.',
+      'link-used-up': 'It was opened as often as it may be. Ask whoever sent it to you for a new one.',
+      'link-not-yet': 'Leave this page open: it shows the devices as soon as the link opens.',
+      'link-outside-hours': 'It is open at certain hours only. Leave this page open: it goes on by itself.',
+      'link-suspended': 'Whoever sent it to you can let it go on.',
+    },
+    opensAt: 'It opens {{time}}.',
+    goesOnAt: 'It goes on {{time}}.',
+  },
+}
