@@ -36,6 +36,8 @@ export function Confirm({
   const [isMismatch, setMismatch] = useState(false)
   function confirm(event: FormEvent) {
     event.preventDefault()
+    // React lets it rise to a form that this dialog is drawn from: a question before declining must not accept.
+    event.stopPropagation()
     if (typed && word.trim() !== typed.word) setMismatch(true)
     else onConfirm()
   }
