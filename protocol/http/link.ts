@@ -9,6 +9,8 @@ import { EdgeReport, IN_ORDER, isInOrder } from './share.ts'
 export const LINK_PRIVILEGES: readonly Privilege[] = privilegesOf(LINKABLE)
 const Privileges = z.array(z.enum(LINK_PRIVILEGES as [Privilege, ...Privilege[]])).min(1, 'tick at least one privilege')
 
+export const Pin = z.string().regex(/^\d{4,12}$/, 'four to twelve digits')
+
 const Terms = {
   /** Private: whoever opens the link does not see it. */
   name: z.string().trim().min(1, 'give it a name').max(100),
@@ -22,10 +24,7 @@ const Terms = {
   /** How often it may be opened, in different browsers; `null`: any number of times. */
   maxUses: z.int().min(1).max(100_000).nullable(),
   /** Asked of whoever opens it; `null`: none. */
-  pin: z
-    .string()
-    .regex(/^\d{4,12}$/, 'four to twelve digits')
-    .nullable(),
+  pin: Pin.nullable(),
 }
 
 export const NewLink = z
