@@ -13,8 +13,9 @@ import { compileRights, devicesWith, mayOn } from '@ridethrough/protocol/rights.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { arbDevice, arbFacts, arbNow, arbPrivilege, arbSubject } from '../support/arbitrary.ts'
+import { runs } from './effort.ts'
 
-const RUNS = { numRuns: 2000 }
+const RUNS = runs(2000)
 const rack = { id: 'rack', companyId: 'acme', plan: 'advanced', timeZone: 'UTC' } as const
 const memberships = [
   { accountId: 'ann', companyId: 'acme', role: 'owner', active: true, privileges: 0 },

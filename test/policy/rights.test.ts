@@ -21,6 +21,7 @@ import {
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ACCOUNTS, arbDevice, arbFacts, arbNow, arbPrivilege, arbSubject, DEVICES } from '../support/arbitrary.ts'
+import { runs } from './effort.ts'
 
 const rack: DeviceFact = { id: 'rack', companyId: 'acme', plan: 'advanced', timeZone: 'UTC' }
 const bob: AccountSubject = { accountId: 'bob', scope: FULL_SCOPE }
@@ -50,7 +51,7 @@ test('everybody on one sheet has on every device what decide says, and no more [
         }
       }
     }),
-    { numRuns: 500 },
+    runs(500),
   )
 })
 
@@ -136,7 +137,7 @@ test('what is held later is held on, and what is over is not [R15 R23]', () => {
         }
       },
     ),
-    { numRuns: 2000 },
+    runs(2000),
   )
   const closed = { ...share, windows: [{ days: [], from: '08:00', until: '09:00' }] }
   const rights = compileRights(bob, [rack], { ...NO_FACTS, memberships, shares: [closed] }, 1)

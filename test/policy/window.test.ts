@@ -7,6 +7,7 @@ import { offsetsBetween } from '@ridethrough/protocol/zone.ts'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { arbDevice, arbFacts, arbNow, arbSubject, arbWindows, arbZone, INSTANTS, ZONES } from '../support/arbitrary.ts'
+import { runs } from './effort.ts'
 import { insideWindows } from './reference.ts'
 
 const MINUTE_MS = 60_000
@@ -231,7 +232,7 @@ describe('against the naive wall clock', () => {
           if (schedule.insideAt(now) !== insideWindows(windows, zone, now)) expect.fail(new Date(now).toISOString())
         }
       }),
-      { numRuns: 100 },
+      runs(100),
     )
   })
 
@@ -250,7 +251,7 @@ describe('against the naive wall clock', () => {
         expect(insideWindows(windows, zone, next - 1)).toBe(isInside)
         expect(insideWindows(windows, zone, next)).toBe(!isInside)
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 
@@ -263,7 +264,7 @@ describe('against the naive wall clock', () => {
           expect(schedule.nextChange(now)).toBe(scheduleOf(windows, zone).nextChange(now))
         }
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 
@@ -312,7 +313,7 @@ describe('on a delivery', () => {
         const before = held(now)
         for (const instant of later) expect(held(instant)).toEqual(before)
       }),
-      { numRuns: 300 },
+      runs(300),
     )
   })
 })
