@@ -41,7 +41,7 @@ export function GuestTab({ company, hindrance }: Props) {
     <Stack gap="md">
       <Group justify="space-between" gap="sm">
         <States />
-        {invite}
+        {items?.length === 0 && nothing === 'none' ? undefined : invite}
       </Group>
       <Search />
       {error && <Alert kind="fault">{sayFault(error, t)}</Alert>}
