@@ -10,6 +10,8 @@ export type Change = {
   readonly name: string
   readonly access: Omit<AccessChange, 'what'>
   write(tx: Db): Promise<void>
+  /** What was taken is given back, or the other way round. */
+  readonly undo?: () => Change
 }
 
 export const HOUR = 3_600_000
@@ -131,16 +133,27 @@ function suspendShare(world: World, random: Random): Change | undefined {
   const shares = world.shares.filter(({ state }) => state === 'accepted')
   if (shares.length === 0) return undefined
   const share = random.pick(shares.filter(({ suspended }) => suspended).concat(random.pick(shares)))
+  return toggleSuspended(share)
+}
+
+function toggleSuspended(share: Share): Change {
   share.suspended = !share.suspended
-  return ofShare(share, share.suspended ? 'share suspended' : 'share resumed')
+  const change = ofShare(share, share.suspended ? 'share suspended' : 'share resumed')
+  return { ...change, undo: () => toggleSuspended(share) }
 }
 
 function removeFromShare(world: World, random: Random): Change | undefined {
   const share = random.pick(world.shares)
   const [deviceId, isRemoved] = random.pick([...share.devices])
   if (!open(share) || (isRemoved && !hasPlace(world, deviceId))) return undefined
-  share.devices.set(deviceId, !isRemoved)
-  return ofShare(share, isRemoved ? 'device shared again' : 'device removed from share')
+  return toggleRemoved(share, deviceId)
+}
+
+function toggleRemoved(share: Share, deviceId: string): Change {
+  const isRemoved = share.devices.get(deviceId) !== true
+  share.devices.set(deviceId, isRemoved)
+  const change = ofShare(share, isRemoved ? 'device removed from share' : 'device shared again')
+  return { ...change, undo: () => toggleRemoved(share, deviceId) }
 }
 
 const ofGuest = (guest: Guest, name: string): Change => ({

@@ -1,6 +1,6 @@
 // npm run test:model -- --operations 1000000 --seed 1: the model test at length, on a PostgreSQL of its own.
 import { parseArgs } from 'node:util'
-import { withDatabase } from './postgres.ts'
+import { withPostgres } from './postgres.ts'
 import { type ModelReport, runModel } from './run.ts'
 
 const { values } = parseArgs({
@@ -9,20 +9,25 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     /** A reader that does not read while its access ends, each so many rounds. */
     'stall-every': { type: 'string', default: '1500' },
-    /** Ends at the first line of JSON, for programs that read it. */
+    /** Of a migrated, empty database; without it a server is started for this run. */
+    database: { type: 'string' },
+    /** The report as one line of JSON, for programs that read it. */
     json: { type: 'boolean', default: false },
   },
 })
 
-const report = await withDatabase((databaseUrl) =>
+const run = (databaseUrl: string) =>
   runModel({
     databaseUrl,
     seed: Number(values.seed),
     operations: Number(values.operations),
     stallEvery: Number(values['stall-every']),
     onProgress: (so) => values.json || console.log(line(so)),
-  }),
-)
+  })
+const report =
+  values.database === undefined
+    ? await withPostgres(async (newDatabase) => run(await newDatabase()))
+    : await run(values.database)
 if (values.json) console.log(JSON.stringify(report))
 else show(report)
 process.exitCode = report.disagreement ? 1 : 0

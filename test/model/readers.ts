@@ -2,7 +2,7 @@
 import type { Change } from './change.ts'
 import { Client } from './client.ts'
 import { Disagreement, type Peer } from './peer.ts'
-import type { Scene } from './run.ts'
+import { type Before, type Scene, within } from './run.ts'
 import { saveShare } from './store.ts'
 import { covers, type Device, find, isLive, mayEverSee, maySee, namedDevice } from './world.ts'
 
@@ -44,13 +44,19 @@ export class Readers {
     for (const peer of leaving) if (peer.client) this.#leave(peer)
   }
 
-  /** Subscribes while access changes: of what is answered, either may be right. */
-  async askDuring(peers: Iterable<Peer>): Promise<void> {
-    const { random } = this.#options
-    const connected = [...peers]
+  /** Subscribes while access changes, best to what is just being taken away: of what is answered, either may be right. */
+  async askDuring(before: Before): Promise<void> {
+    const { random, world, clock } = this.#options
+    const now = clock.now()
+    const taken = [...before].flatMap(([peer, { sees }]) =>
+      world.devices
+        .filter((one) => sees.has(one.id) && peer.credential && !mayEverSee(world, peer.credential, one, now))
+        .map(({ id }) => ({ peer, filter: `v1/devices/${id}/state` })),
+    )
+    const connected = [...before.keys()]
     if (connected.length === 0) return
-    const peer = random.pick(connected)
-    const filter = this.#randomFilter()
+    const anything = { peer: random.pick(connected), filter: this.#randomFilter() }
+    const { peer, filter } = taken.length > 0 && random.chance(0.7) ? random.pick(taken) : anything
     if (peer.filters.has(filter) || peer.unsure.has(filter)) return
     await this.#subscribeUnsure(peer, filter)
   }
@@ -108,7 +114,9 @@ export class Readers {
     if (code !== (isLet ? 0 : 4)) throw new Disagreement(`${peer.name} was answered ${code} to its CONNECT`)
     if (!isLet) return
     if (before) {
-      await before.client?.closed
+      if (before.client && !(await within(before.client.closed))) {
+        throw new Disagreement(`${before.name} was not cut off by ${peer.name}, which took it over`)
+      }
       before.left()
     }
     peer.client = client

@@ -75,7 +75,7 @@ export type Scene = ModelOptions & {
 }
 
 /** What a reader could see before a change began. */
-type Before = Map<Peer, { readonly sees: ReadonlySet<string>; readonly filters: ReadonlyMap<string, number> }>
+export type Before = Map<Peer, { readonly sees: ReadonlySet<string>; readonly filters: ReadonlyMap<string, number> }>
 
 class Model {
   readonly #scene: Scene
@@ -90,6 +90,7 @@ class Model {
   /** Between the answer to one change and the beginning of the next: each write is held against the model. */
   #isSettled = false
   #late: string | undefined
+  #lastChange: Change | undefined
   #acknowledged: Promise<boolean>[] = []
 
   constructor(scene: Scene) {
@@ -176,7 +177,7 @@ class Model {
     const change = random.chance(0.25) ? this.#moveClock() : this.#changeAccess()
     const count = random.below(10)
     const devices = Array.from({ length: count }, () => random.pick(world.devices))
-    const isAsked = random.chance(0.3) ? this.#readers.askDuring(before.keys()) : undefined
+    const isAsked = random.chance(0.3) ? this.#readers.askDuring(before) : undefined
     for (const device of devices.slice(0, count / 2)) this.#publishEither(device, before)
     const answered = this.#commit(change)
     await new Promise((resolve) => setImmediate(resolve))
@@ -190,7 +191,9 @@ class Model {
 
   #changeAccess(): Change {
     const { random, world, clock } = this.#scene
-    const change = randomChange(world, random, clock.now())
+    const undo = this.#lastChange?.undo
+    const change = undo && random.chance(0.4) ? undo() : randomChange(world, random, clock.now())
+    this.#lastChange = change
     this.#note('change', `${change.name} ${JSON.stringify(change.access)}`)
     return change
   }
