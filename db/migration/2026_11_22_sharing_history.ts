@@ -64,69 +64,55 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       end if;
       return at::timestamptz;
     end $$;
-    create function access_history_content(fact jsonb, columns text[]) returns jsonb language sql immutable as $$
-      select jsonb_object_agg(name, fact -> name) from unnest(columns) as name
-    $$;
-    create function access_history_insert() returns trigger language plpgsql as $$
-    begin
-      insert into access_history (source, id, other_id, content, valid_from)
-      select tg_table_name, (fact ->> tg_argv[0])::uuid, (fact ->> tg_argv[1])::uuid,
-        access_history_content(fact, tg_argv[3:]), access_history_now()
-      from (select to_jsonb(n) as fact from new_rows n) as inserted;
-      return null;
-    end $$;
-  `)
-
-  // A row that one transaction changes twice has no state in between; one that a later transaction changed first follows it.
-  await run(`
-    create function access_history_change() returns trigger language plpgsql as $$
-    declare
-      before jsonb := access_history_content(to_jsonb(old), tg_argv[3:]);
-      after jsonb;
-      at timestamptz := access_history_now();
-      last record;
-    begin
-      if tg_op = 'UPDATE' then
-        after := access_history_content(to_jsonb(new), tg_argv[3:]);
-        if after = before then return null; end if;
-      end if;
-      if tg_argv[2] = 'pair' then
-        select entry, valid_from into last from access_history
-        where id = (before ->> tg_argv[0])::uuid and other_id = (before ->> tg_argv[1])::uuid
-          and source = tg_table_name and valid_until is null;
-      else
-        select entry, valid_from into last from access_history
-        where id = (before ->> tg_argv[0])::uuid and source = tg_table_name and valid_until is null;
-      end if;
-      if last.valid_from > at then at := clock_timestamp(); end if;
-      if last.valid_from = at then
-        delete from access_history where entry = last.entry;
-      else
-        update access_history set valid_until = at where entry = last.entry;
-      end if;
-      if after is not null then
-        insert into access_history (source, id, other_id, content, valid_from)
-        values (tg_table_name, (after ->> tg_argv[0])::uuid, (after ->> tg_argv[1])::uuid, after, at);
-      end if;
-      return null;
-    end $$;
   `)
 
   for (const table of TABLES) await run(keepHistoryOf(table))
 }
 
-/** What is there already is known from here on: nobody can tell any more how it was before. */
+/**
+ * A row that one transaction changes twice has no state in between; one that a later transaction changed first follows it.
+ * What is there already is known from here on: nobody can tell any more how it was before.
+ */
 function keepHistoryOf({ name, key: [first, second], isPair, columns }: Table): string {
   const kept = [...new Set([first, ...(second === undefined ? [] : [second]), ...columns])]
-  const names = kept.map((column) => `'${column}'`).join(', ')
-  const words = `'${first}', '${second ?? ''}', '${isPair ? 'pair' : 'single'}', ${names}`
+  const content = (row: string) =>
+    `jsonb_build_object(${kept.map((column) => `'${column}', ${row}.${column}`).join(', ')})`
+  const values = (row: string) => kept.map((column) => `${row}.${column}`).join(', ')
+  const entry = (row: string) =>
+    `'${name}', ${row}.${first}, ${second === undefined ? 'null' : `${row}.${second}`}, ${content(row)}`
+  const into = 'insert into access_history (source, id, other_id, content, valid_from)'
+  const isSame = `id = old.${first}${isPair ? ` and other_id = old.${second}` : ''} and source = '${name}'`
   return `
+    create function access_history_insert_${name}() returns trigger language plpgsql as $$
+    declare
+      changed_at timestamptz := access_history_now();
+    begin
+      ${into} select ${entry('new_rows')}, changed_at from new_rows;
+      return null;
+    end $$;
+    create function access_history_change_${name}() returns trigger language plpgsql as $$
+    declare
+      changed_at timestamptz;
+      last record;
+    begin
+      if tg_op = 'UPDATE' and (${values('old')}) is not distinct from (${values('new')}) then return null; end if;
+      changed_at := access_history_now();
+      select entry, valid_from into last from access_history where ${isSame} and valid_until is null;
+      if last.valid_from > changed_at then changed_at := clock_timestamp(); end if;
+      if last.valid_from = changed_at then
+        delete from access_history where entry = last.entry;
+      else
+        update access_history set valid_until = changed_at where entry = last.entry;
+      end if;
+      if tg_op = 'UPDATE' then
+        ${into} values (${entry('new')}, changed_at);
+      end if;
+      return null;
+    end $$;
     create trigger access_history_insert after insert on ${name} referencing new table as new_rows
-      for each statement execute function access_history_insert(${words});
+      for each statement execute function access_history_insert_${name}();
     create trigger access_history_change after update of ${kept.join(', ')} or delete on ${name}
-      for each row execute function access_history_change(${words});
-    insert into access_history (source, id, other_id, content, valid_from)
-    select '${name}', ${first}, ${second ?? 'null'}, access_history_content(to_jsonb(fact), array[${names}]), now()
-    from ${name} as fact;
+      for each row execute function access_history_change_${name}();
+    ${into} select ${entry('fact')}, now() from ${name} as fact;
   `
 }

@@ -28,8 +28,10 @@ export function pastOfDevices(deviceIds: readonly string[], at: Date): RawBuilde
     ),
     past(
       'account',
-      sql`h.other_id in (select company_id from device)
-        or h.id in (select account_id from share union select account_id from guest_entry)`,
+      // Not "or": PostgreSQL would read the whole history for it.
+      sql`h.id in (
+        select id from access_history where other_id in (select company_id from device) and source = 'account'
+        union select account_id from share union select account_id from guest_entry)`,
     ),
     past('company', sql`h.id in (select company_id from account)`),
   ])
