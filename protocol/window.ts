@@ -19,7 +19,8 @@ export type Schedule = {
   nextChange(now: number): number | null
 }
 
-type Minutes = { readonly day: number; readonly from: number; readonly until: number }
+/** Of a window that begins on this day (0 is Monday), in minutes of that day's wall clock. */
+export type Minutes = { readonly day: number; readonly from: number; readonly until: number }
 type Segment = { readonly from: number; readonly until: number; readonly isInside: boolean }
 
 const MINUTE_MS = 60_000
@@ -48,7 +49,7 @@ export function compileSchedule(windows: readonly WeeklyWindow[], timeZone: stri
   }
 }
 
-function spansOf({ days, from, until }: WeeklyWindow): Minutes[] {
+export function spansOf({ days, from, until }: WeeklyWindow): Minutes[] {
   const start = minutesOf(from)
   const end = minutesOf(until)
   return days.map((day) => ({ day: day - 1, from: start, until: end > start ? end : end + 1440 }))

@@ -1,13 +1,13 @@
 // The past of a device as charts need it: numbers over time, with the gaps left visible.
 import { findDevice } from '@ridethrough/db/query/device.ts'
-import { type HistoryPoint, readHistory, type Span } from '@ridethrough/db/query/history.ts'
+import { type HistoryPoint, readHistory } from '@ridethrough/db/query/history.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { IdParams } from '@ridethrough/protocol/http/common.ts'
 import { HistoryQuery, HistoryView } from '@ridethrough/protocol/http/device.ts'
 import { type Grant, viaOf } from '@ridethrough/protocol/policy.ts'
 import { mayOn, type Rights, variablesOn } from '@ridethrough/protocol/rights.ts'
 import { VARIABLE_NAME } from '@ridethrough/protocol/variable.ts'
-import { compileSchedule } from '@ridethrough/protocol/window.ts'
+import { mergeSpans, openWithin, type Span } from '@ridethrough/protocol/window-span.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import { refusal } from '../access.ts'
@@ -81,29 +81,13 @@ export async function readPast(
  */
 export function spansWithin(grants: readonly Grant[], timeZone: string, range: Span, now: number): Span[] {
   const live = grants.filter((grant) => viaOf([grant], 'history', now) !== undefined)
-  const spans = live.flatMap((grant) => spansOf(grant, timeZone, range))
-  const merged: Span[] = []
-  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
-    const last = merged.at(-1)
-    if (last && span.from <= last.to) merged[merged.length - 1] = { from: last.from, to: Math.max(last.to, span.to) }
-    else merged.push(span)
-  }
-  return merged
+  return mergeSpans(live.flatMap((grant) => spansOf(grant, timeZone, range)))
 }
 
 function spansOf({ periods, windows }: Grant, timeZone: string, range: Span): Span[] {
   const from = Math.max(range.from, ...periods.map((period) => period.from ?? Number.NEGATIVE_INFINITY))
   const to = Math.min(range.to, ...periods.map((period) => period.until ?? Number.POSITIVE_INFINITY))
-  // Not the grant's own: that one is asked for the present on each delivery, and remembers where it is.
-  const schedule = compileSchedule(windows, timeZone)
-  if (!schedule) return from < to ? [{ from, to }] : []
-  const spans: Span[] = []
-  for (let at = from; at < to; ) {
-    const next = Math.min(schedule.nextChange(at) ?? to, to)
-    if (schedule.insideAt(at)) spans.push({ from: at, to: next })
-    at = next
-  }
-  return spans
+  return openWithin(windows, timeZone, { from, to })
 }
 
 /** Puts a null where nothing came for longer than `gapMs`, so that a chart does not draw a line across. */

@@ -1,9 +1,10 @@
 // Reading the event log: what one person may see of it, the newest first.
 import { EVENT_KIND_NAMES, type EventKind } from '@ridethrough/protocol/http/event.ts'
+import type { Span } from '@ridethrough/protocol/window-span.ts'
 import { type RawBuilder, sql } from 'kysely'
 import type { Db } from '../schema.ts'
 import { CANONICAL } from './event.ts'
-import { multirange, type Span } from './history.ts'
+import { multirange } from './history.ts'
 
 export type LoggedEvent = {
   readonly seq: number

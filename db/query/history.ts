@@ -1,9 +1,7 @@
 // The past of a device's numeric variables, averaged into as many buckets as are asked for.
+import type { Span } from '@ridethrough/protocol/window-span.ts'
 import { sql } from 'kysely'
 import type { Db } from '../schema.ts'
-
-/** Milliseconds since 1970; `to` is not inside. */
-export type Span = { readonly from: number; readonly to: number }
 
 export type HistoryRange = Span & {
   readonly deviceId: string
@@ -14,7 +12,7 @@ export type HistoryRange = Span & {
   readonly stepMs: number
 }
 
-/** Mean of a bucket at the mean of its samples' times. */
+/** Mean of a bucket at the mean of its samples' times, in whole milliseconds, and never where nothing may be shown. */
 export type HistoryPoint = { readonly at: number; readonly value: number }
 
 /**
@@ -33,8 +31,23 @@ export async function readHistory(db: Db, range: HistoryRange): Promise<Map<stri
     group by v.name, floor((extract(epoch from s.at) * 1000 - ${range.from}::float8) / ${range.stepMs}::float8)
     order by v.name, at`.execute(db)
   const series = new Map<string, HistoryPoint[]>(range.variables.map((name) => [name, []]))
-  for (const { name, at, value } of rows) series.get(name)?.push({ at, value })
+  for (const { name, at, value } of rows) series.get(name)?.push({ at: placed(Math.round(at), range.within), value })
   return series
+}
+
+/**
+ * The mean of two instants in different spans may lie between them: then the last instant of the span before it is taken,
+ * which is still between the two.
+ */
+function placed(at: number, within: readonly Span[]): number {
+  let [low, high] = [0, within.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((within[middle]?.from ?? 0) <= at) low = middle + 1
+    else high = middle
+  }
+  const span = within[low - 1]
+  return span && at >= span.to ? span.to - 1 : at
 }
 
 /** As PostgreSQL reads it. */
