@@ -159,13 +159,24 @@ test('a guest is invited with a warning, accepts, enters, sees the chosen device
   await owner.getByRole('button', { name: `Switch on ${email}` }).click()
   await confirm(owner, 'Switch on')
   await list.getByText(first).waitFor()
+
+  await guest.getByRole('link', { name: 'Companies' }).click()
+  await guest.getByRole('button', { name: 'Leave olivia' }).click()
+  await confirm(guest, 'Leave')
+  await guest.getByText('You are no longer a guest of olivia.').waitFor()
+  await owner.locator('label').filter({ hasText: 'Ended' }).click()
+  await rowOf(email).getByText('Has left').waitFor()
 }, 120_000)
 
 test('a change of a guest applies when it is saved, all of it at once; the end is at once too [R30 R32 R35]', async () => {
   const chosen = ids.get(first)
-  const { page: guest, entry } = await makeGuest('greta', { mode: 'devices', deviceIds: [chosen], role: 'viewer' })
+  const { page: guest, entry } = await makeGuest('greta', {
+    ...{ mode: 'devices', deviceIds: [chosen], role: 'viewer' },
+    until: new Date(Date.now() + 95 * 60_000).toISOString(),
+  })
   const list = guest.getByRole('list', { name: 'Devices of olivia' })
   await list.getByText(first).waitFor()
+  await list.getByText(/^Until \d.* · ends in 1 h \d+ min$/).waitFor()
 
   await owner.goto(`${cloud.http}/company/guests/${entry.id}`)
   await owner.getByRole('heading', { name: 'greta', level: 1 }).waitFor()

@@ -10,13 +10,12 @@ import { useOverview } from '../data/live.ts'
 import { useNow } from '../data/now.ts'
 import { pendingInvitation } from '../data/pending.ts'
 import { teamInvitationsQuery } from '../data/team-invitation.ts'
+import { sayTerm } from '../part/guest-parts.tsx'
 import { LeaveQuestion, Standing, standingOf } from '../part/host-parts.tsx'
 import { LinkButton } from '../part/link.tsx'
 import { Page } from '../part/page.tsx'
 import { Offer } from '../part/team-offer.tsx'
 import { paths } from '../paths.ts'
-import { sayPeriod } from '../text/sentence.ts'
-import { sayWindows } from '../text/window.ts'
 import { Action } from '../ui/action.tsx'
 import { Alert } from '../ui/alert.tsx'
 import { Empty } from '../ui/empty.tsx'
@@ -80,10 +79,9 @@ function Host({ host }: { readonly host: HostView }) {
   const now = useNow(10_000)
   const { hosts, isFilled } = useOverview()
   const [isLeaving, setLeaving] = useState(false)
-  const { id, name: company, windows } = host
+  const { id, name: company } = host
   // The stream knows it earlier than the list.
   const devices = isFilled ? (hosts[id]?.ids.length ?? 0) : host.devices
-  const when = sayPeriod(host, now, t)
   return (
     <Paper component="li" withBorder p="md" bg="var(--surface)" aria-label={company}>
       <Group justify="space-between" gap="sm">
@@ -94,8 +92,7 @@ function Host({ host }: { readonly host: HostView }) {
             <Text size="sm">{t('companies.devices', { count: devices })}</Text>
           </Group>
           <Text size="sm" c="dimmed">
-            {t('companies.invitedBy', { name: host.invitedBy })} · {when}
-            {windows.length > 0 && `, ${sayWindows(windows, t)}`}
+            {t('companies.invitedBy', { name: host.invitedBy })} · {sayTerm(host, now, t) || t('term.none')}
           </Text>
         </Stack>
         <Group gap="xs">

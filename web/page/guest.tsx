@@ -19,6 +19,7 @@ import {
   isOpen,
   isUnanswered,
   sayRole,
+  sayTerm,
   useResend,
   ValidatedMark,
   Workspace,
@@ -28,8 +29,6 @@ import { LinkButton } from '../part/link.tsx'
 import { Page } from '../part/page.tsx'
 import { paths } from '../paths.ts'
 import { sayTime } from '../text/format.ts'
-import { sayPeriod } from '../text/sentence.ts'
-import { sayWindows } from '../text/window.ts'
 import { Action } from '../ui/action.tsx'
 import { Alert } from '../ui/alert.tsx'
 import { Empty } from '../ui/empty.tsx'
@@ -50,11 +49,15 @@ export function NewGuestPage() {
 export function GuestPage() {
   const { t } = useTranslation()
   const { id } = useParams({ from: '/signed-in/company/guests/$id' })
-  const { data: guest, error } = useQuery(guestQuery(id))
+  const { hindrance } = useOwner()
+  // Who is a guest is the owners' business.
+  const { data: guest, error } = useQuery({ ...guestQuery(id), enabled: hindrance === undefined })
   const isMissing = hasCode(error, 'not-found') || hasCode(error, 'input-invalid')
   return (
     <Page title={guest ? (guest.name ?? guest.email) : t('guest.person')} actions={<Back />}>
-      {guest ? (
+      {hindrance !== undefined ? (
+        <Alert kind="note">{hindrance}</Alert>
+      ) : guest ? (
         <OneGuest key={guest.id} guest={guest} />
       ) : isMissing ? (
         <Empty title={t('guest.missing')}>{t('guest.missingWhat')}</Empty>
@@ -87,7 +90,6 @@ function useOwner(): { readonly company: string; readonly hindrance: string | un
 function OneGuest({ guest }: { readonly guest: GuestView }) {
   const { t } = useTranslation()
   const { isFilled } = useOverview()
-  const { hindrance } = useOwner()
   const [round, setRound] = useState(0)
   return (
     <Stack gap="lg" maw={760}>
@@ -95,12 +97,7 @@ function OneGuest({ guest }: { readonly guest: GuestView }) {
       {isOpen(guest) && (
         <Section title={t('guest.terms')}>
           {isFilled ? (
-            <ChangeGuestForm
-              key={round}
-              guest={guest}
-              hindrance={hindrance}
-              onReset={() => setRound((each) => each + 1)}
-            />
+            <ChangeGuestForm key={round} guest={guest} onReset={() => setRound((each) => each + 1)} />
           ) : (
             <Loading />
           )}
@@ -114,18 +111,16 @@ function OneGuest({ guest }: { readonly guest: GuestView }) {
 function Standing({ guest }: { readonly guest: GuestView }) {
   const { t } = useTranslation()
   const now = useNow(10_000)
-  const { email, windows } = guest
-  const when = sayPeriod(guest, now, t)
   return (
     <Section title={t('guest.standing')} lead={<Story guest={guest} now={now} />}>
       <Facts
         facts={[
-          [t('guest.email'), email],
+          [t('guest.email'), guest.email],
           [t('guests.active'), <ActiveMark key="active" guest={guest} />],
           [t('guests.validated'), <ValidatedMark key="validated" guest={guest} />],
           [t('guests.role'), sayRole(guest, t)],
           [t('guests.workspace'), <Workspace key="workspace" guest={guest} />],
-          [t('sharing.period'), windows.length > 0 ? `${when}, ${sayWindows(windows, t)}` : when],
+          [t('sharing.period'), sayTerm(guest, now, t) || t('term.none')],
         ]}
       />
       {isOpen(guest) && !(guest.active && guest.validated) && (
@@ -151,7 +146,7 @@ function Story({ guest, now }: { readonly guest: GuestView; readonly now: number
 
 function Actions({ guest }: { readonly guest: GuestView }) {
   const { t } = useTranslation()
-  const { company, hindrance } = useOwner()
+  const { company } = useOwner()
   const [asked, setAsked] = useState<GuestStep>()
   const resend = useResend(guest)
   const steps: readonly GuestStep[] = [
@@ -162,12 +157,12 @@ function Actions({ guest }: { readonly guest: GuestView }) {
     <>
       <Group gap="xs">
         {isUnanswered(guest) && (
-          <Action variant="default" hindrance={hindrance} loading={resend.isPending} onPress={() => resend.mutate()}>
+          <Action variant="default" loading={resend.isPending} onPress={() => resend.mutate()}>
             {t('guests.resend')}
           </Action>
         )}
         {steps.map((step) => (
-          <Action key={step} variant="default" hindrance={hindrance} onPress={() => setAsked(step)}>
+          <Action key={step} variant="default" onPress={() => setAsked(step)}>
             {t(`guests.${step}`)}
           </Action>
         ))}

@@ -4,7 +4,7 @@ import type { HostView } from '@ridethrough/protocol/http/guest.ts'
 import { IconSearch } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { sayFault } from '../data/fault.ts'
 import { hostsQuery } from '../data/host.ts'
@@ -12,14 +12,13 @@ import { useLive, useOverview } from '../data/live.ts'
 import type { HostPart } from '../data/live-store.ts'
 import { useNow } from '../data/now.ts'
 import { DeviceList } from '../part/device-row.tsx'
-import { LeaveQuestion, standingOf } from '../part/host-parts.tsx'
+import { standingOf } from '../part/host-parts.tsx'
 import { LinkButton } from '../part/link.tsx'
 import { Page } from '../part/page.tsx'
 import { ToneCounts } from '../part/tone-counts.tsx'
 import { paths } from '../paths.ts'
 import { sayTime } from '../text/format.ts'
 import { sayWindows } from '../text/window.ts'
-import { Action } from '../ui/action.tsx'
 import { Alert } from '../ui/alert.tsx'
 import { Empty } from '../ui/empty.tsx'
 import { Loading } from './nothing.tsx'
@@ -66,7 +65,6 @@ function Dashboard({ host, part }: DashboardProps) {
   const { t } = useTranslation()
   const { store } = useLive()
   const { search = '' } = useSearch({ from: ROUTE })
-  const [isLeaving, setLeaving] = useState(false)
   const sought = search.toLowerCase()
   const shown = part.ids.filter((id) => {
     const device = store.device(id)
@@ -74,15 +72,7 @@ function Dashboard({ host, part }: DashboardProps) {
   })
   const company = host.name
   return (
-    <Page
-      title={company}
-      isLive
-      actions={
-        <Action variant="default" label={t('companies.leaveLabel', { company })} onPress={() => setLeaving(true)}>
-          {t('companies.leave')}
-        </Action>
-      }
-    >
+    <Page title={company} isLive>
       {part.ids.length === 0 ? (
         <NothingOpen host={host} />
       ) : (
@@ -96,7 +86,6 @@ function Dashboard({ host, part }: DashboardProps) {
           )}
         </Stack>
       )}
-      {isLeaving && <LeaveQuestion host={host} onClose={() => setLeaving(false)} />}
     </Page>
   )
 }

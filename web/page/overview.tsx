@@ -19,6 +19,8 @@ import { Loading } from './nothing.tsx'
 export function OverviewPage() {
   const { t } = useTranslation()
   const { ids, tones, isFilled } = useOverview()
+  // Whoever has nothing else is here for what they see as a guest.
+  const isGuestOnly = ids.mine.length + ids.shared.length === 0
   const claim = <LinkButton to={paths.claim}>{t('overview.claim')}</LinkButton>
   const mine = (
     <Section key="mine" title={t('overview.mine')} ids={ids.mine}>
@@ -41,9 +43,10 @@ export function OverviewPage() {
         {isFilled ? (
           <>
             <ToneCounts tones={tones} label={t('overview.summary')} />
+            {isGuestOnly && <Hosts />}
             {/* Whoever owns nothing is here for what others share. */}
             {ids.mine.length === 0 && ids.shared.length > 0 ? [shared, mine] : [mine, shared]}
-            <Hosts />
+            {isGuestOnly ? undefined : <Hosts />}
           </>
         ) : (
           <Loading />

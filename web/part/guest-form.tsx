@@ -78,12 +78,11 @@ function useInvitation() {
 
 type ChangeProps = {
   readonly guest: GuestView
-  readonly hindrance: string | undefined
   /** The fields begin anew from what is stored. */
   readonly onReset: () => void
 }
 
-export function ChangeGuestForm({ guest, hindrance, onReset }: ChangeProps) {
+export function ChangeGuestForm({ guest, onReset }: ChangeProps) {
   const { t } = useTranslation()
   const [before] = useState(() => draftOf(guest, viewerZone()))
   const form = useGuestChange(guest, before, onReset)
@@ -92,25 +91,21 @@ export function ChangeGuestForm({ guest, hindrance, onReset }: ChangeProps) {
   return (
     <form onSubmit={submit} noValidate>
       <UnsavedQuestion isUnsaved={isChanged && !form.isSending} />
-      {/* Disables every field within, where only owners may change them. */}
-      <fieldset disabled={hindrance !== undefined} style={{ border: 0, margin: 0, minWidth: 0, padding: 0 }}>
-        <Stack>
-          <GuestFields values={form.values} faults={faults} set={form.set} />
-          {hindrance !== undefined && <Alert kind="note">{hindrance}</Alert>}
-          {isChanged && <Alert kind="note">{t('guest.mailChange', { who: guest.email })}</Alert>}
-          {form.fault && <Alert kind="fault">{form.fault}</Alert>}
-          <Group>
-            <Action type="submit" loading={form.isSending} hindrance={isChanged ? undefined : t('guest.unchanged')}>
-              {t('guest.save')}
-            </Action>
-            {isChanged && (
-              <Button variant="default" onClick={onReset}>
-                {t('guest.discard')}
-              </Button>
-            )}
-          </Group>
-        </Stack>
-      </fieldset>
+      <Stack>
+        <GuestFields values={form.values} faults={faults} set={form.set} />
+        {isChanged && <Alert kind="note">{t('guest.mailChange', { who: guest.email })}</Alert>}
+        {form.fault && <Alert kind="fault">{form.fault}</Alert>}
+        <Group>
+          <Action type="submit" loading={form.isSending} hindrance={isChanged ? undefined : t('guest.unchanged')}>
+            {t('guest.save')}
+          </Action>
+          {isChanged && (
+            <Button variant="default" onClick={onReset}>
+              {t('guest.discard')}
+            </Button>
+          )}
+        </Group>
+      </Stack>
     </form>
   )
 }

@@ -1,11 +1,12 @@
 // Pieces that the table of guests and the page of one have in common: standing, workspace, and what can be done.
 import { Text } from '@mantine/core'
-import type { GuestView } from '@ridethrough/protocol/http/guest.ts'
+import type { GuestView, HostView } from '@ridethrough/protocol/http/guest.ts'
 import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { changeGuest, endGuest, GUEST_KEYS, resendGuest } from '../data/guest.ts'
 import { sayList } from '../text/format.ts'
-import { presetOf, sayReport } from '../text/sentence.ts'
+import { presetOf, sayPeriod, sayReport } from '../text/sentence.ts'
+import { sayWindows } from '../text/window.ts'
 import { Mark } from '../ui/mark.tsx'
 import { ConfirmChange, useChange } from './confirm-change.tsx'
 import { useAnnounce } from './notice.tsx'
@@ -34,6 +35,12 @@ export function ValidatedMark({ guest: { validated, state } }: { readonly guest:
 export function sayRole({ mode, role, privileges }: GuestView, t: TFunction): string {
   if (mode === 'groups') return t('guests.byGroup')
   return role?.name ?? t(`role.${presetOf(privileges)}`)
+}
+
+/** Until when and at which hours; '' where nothing bounds it. */
+export function sayTerm({ from, until, windows }: GuestView | HostView, now: number, t: TFunction): string {
+  const period = from === null && until === null ? [] : [sayPeriod({ from, until }, now, t)]
+  return [...period, ...(windows.length > 0 ? [sayWindows(windows, t)] : [])].join(', ')
 }
 
 /** Few names are named, many counted. */

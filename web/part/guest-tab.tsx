@@ -5,7 +5,7 @@ import { IconSearch, IconUserPlus } from '@tabler/icons-react'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { hasCode, sayFault } from '../data/fault.ts'
+import { sayFault } from '../data/fault.ts'
 import { guestsQuery } from '../data/guest.ts'
 import { Loading } from '../page/nothing.tsx'
 import { GUEST_FILTERS, paths } from '../paths.ts'
@@ -19,24 +19,28 @@ const ROUTE = '/signed-in/company'
 
 type Props = { readonly company: string; readonly hindrance: string | undefined }
 
+/** Who is a guest is the owners' business. */
 export function GuestTab({ company, hindrance }: Props) {
+  const { t } = useTranslation()
+  return hindrance === undefined ? (
+    <Guests company={company} />
+  ) : (
+    <Alert kind="note">{t('guests.ownersOnly', { company })}</Alert>
+  )
+}
+
+function Guests({ company }: { readonly company: string }) {
   const { t } = useTranslation()
   const { guests: state = 'open', search } = useSearch({ from: ROUTE })
   const navigate = useNavigate()
   const listing = useListing(guestsQuery({ state, search }))
   const { items, error } = listing
   const invite = (
-    <Action
-      icon={<IconUserPlus size={16} aria-hidden />}
-      hindrance={hindrance}
-      onPress={() => void navigate({ to: paths.newGuest })}
-    >
+    <Action icon={<IconUserPlus size={16} aria-hidden />} onPress={() => void navigate({ to: paths.newGuest })}>
       {t('guests.invite')}
     </Action>
   )
   const nothing = search !== undefined ? 'noneFound' : state === 'ended' ? 'noneEnded' : 'none'
-  // Who is a guest is the owners' business.
-  if (hasCode(error, 'owner-needed')) return <Alert kind="note">{t('guests.ownersOnly', { company })}</Alert>
   return (
     <Stack gap="md">
       <Group justify="space-between" gap="sm">
@@ -53,7 +57,7 @@ export function GuestTab({ company, hindrance }: Props) {
         </Empty>
       ) : (
         <>
-          <GuestTable guests={items} company={company} hindrance={hindrance} />
+          <GuestTable guests={items} company={company} />
           <More listing={listing}>{t('guests.more')}</More>
         </>
       )}

@@ -7,8 +7,6 @@ import { useTranslation } from 'react-i18next'
 import { sayFault } from '../data/fault.ts'
 import { useNow } from '../data/now.ts'
 import { paths } from '../paths.ts'
-import { sayPeriod } from '../text/sentence.ts'
-import { sayWindows } from '../text/window.ts'
 import { Action } from '../ui/action.tsx'
 import { Alert } from '../ui/alert.tsx'
 import {
@@ -18,6 +16,7 @@ import {
   isOpen,
   isUnanswered,
   sayRole,
+  sayTerm,
   useResend,
   ValidatedMark,
   Workspace,
@@ -27,10 +26,9 @@ import styles from './team-table.module.css'
 type Props = {
   readonly guests: readonly GuestView[]
   readonly company: string
-  readonly hindrance: string | undefined
 }
 
-export function GuestTable({ guests, company, hindrance }: Props) {
+export function GuestTable({ guests, company }: Props) {
   const { t } = useTranslation()
   const [asked, setAsked] = useState<{ readonly guest: GuestView; readonly step: GuestStep }>()
   return (
@@ -47,7 +45,7 @@ export function GuestTable({ guests, company, hindrance }: Props) {
         </thead>
         <tbody>
           {guests.map((guest) => (
-            <GuestRow key={guest.id} guest={guest} hindrance={hindrance} onAsk={(step) => setAsked({ guest, step })} />
+            <GuestRow key={guest.id} guest={guest} onAsk={(step) => setAsked({ guest, step })} />
           ))}
         </tbody>
       </table>
@@ -58,14 +56,13 @@ export function GuestTable({ guests, company, hindrance }: Props) {
 
 type RowProps = {
   readonly guest: GuestView
-  readonly hindrance: string | undefined
   readonly onAsk: (step: GuestStep) => void
 }
 
-function GuestRow({ guest, hindrance, onAsk }: RowProps) {
+function GuestRow({ guest, onAsk }: RowProps) {
   const { t } = useTranslation()
   const now = useNow(60_000)
-  const { name, email, windows } = guest
+  const { name, email } = guest
   return (
     <tr>
       <th scope="row" className={styles.wide}>
@@ -78,12 +75,9 @@ function GuestRow({ guest, hindrance, onAsk }: RowProps) {
       </th>
       <td data-label={t('guests.role')}>
         {sayRole(guest, t)}
-        {isOpen(guest) && (
-          <Text size="sm" c="dimmed">
-            {sayPeriod(guest, now, t)}
-            {windows.length > 0 && `, ${sayWindows(windows, t)}`}
-          </Text>
-        )}
+        <Text size="sm" c="dimmed">
+          {sayTerm(guest, now, t)}
+        </Text>
       </td>
       <td data-label={t('guests.workspace')}>
         <Workspace guest={guest} />
@@ -95,13 +89,13 @@ function GuestRow({ guest, hindrance, onAsk }: RowProps) {
         <ValidatedMark guest={guest} />
       </td>
       <td className={styles.wide}>
-        <RowActions guest={guest} hindrance={hindrance} onAsk={onAsk} />
+        <RowActions guest={guest} onAsk={onAsk} />
       </td>
     </tr>
   )
 }
 
-function RowActions({ guest, hindrance, onAsk }: RowProps) {
+function RowActions({ guest, onAsk }: RowProps) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const resend = useResend(guest)
@@ -118,13 +112,7 @@ function RowActions({ guest, hindrance, onAsk }: RowProps) {
         {t(isOpen(guest) ? 'guests.open' : 'guests.look')}
       </Action>
       {isOpen(guest) && (
-        <Action
-          variant="default"
-          size="sm"
-          label={t(`guests.${step}Label`, { who })}
-          hindrance={hindrance}
-          onPress={() => onAsk(step)}
-        >
+        <Action variant="default" size="sm" label={t(`guests.${step}Label`, { who })} onPress={() => onAsk(step)}>
           {t(`guests.${step}`)}
         </Action>
       )}
@@ -133,7 +121,6 @@ function RowActions({ guest, hindrance, onAsk }: RowProps) {
           variant="default"
           size="sm"
           label={t('guests.resendLabel', { who })}
-          hindrance={hindrance}
           loading={resend.isPending}
           onPress={() => resend.mutate()}
         >

@@ -8,7 +8,7 @@ import { sayReport } from '../text/sentence.ts'
 import { Alert } from '../ui/alert.tsx'
 import { ConfirmChange, useChange } from './confirm-change.tsx'
 import { useAnnounce } from './notice.tsx'
-import { type Role, sayUsers } from './role-tab.tsx'
+import { type Role, sayUsers } from './role-users.ts'
 
 type Props = { readonly role: Role; readonly roles: readonly Role[]; readonly onClose: () => void }
 

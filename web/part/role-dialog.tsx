@@ -10,7 +10,7 @@ import { useRefresh } from './confirm-change.tsx'
 import { useForm } from './form.ts'
 import { useAnnounce } from './notice.tsx'
 import { PrivilegeTicks } from './role-choice.tsx'
-import { type Role, sayUsers } from './role-tab.tsx'
+import { type Role, sayUsers } from './role-users.ts'
 
 type Props = { readonly role: Role | undefined; readonly onClose: () => void }
 type Values = { readonly name: string; readonly privileges: readonly Privilege[] }

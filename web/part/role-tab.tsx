@@ -1,17 +1,13 @@
 // Roles that the company made: what they give, who has them; made, changed, and replaced before they go (R33).
 import { Group, Stack } from '@mantine/core'
-import type { RoleView } from '@ridethrough/protocol/http/guest.ts'
 import { BUILT_IN_ROLES, privilegesOf, SHARE_ROLES } from '@ridethrough/protocol/privilege.ts'
 import { IconPlus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import type { TFunction } from 'i18next'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { z } from 'zod'
 import { sayFault } from '../data/fault.ts'
 import { rolesQuery } from '../data/role.ts'
 import { Loading } from '../page/nothing.tsx'
-import { sayList } from '../text/format.ts'
 import { Action } from '../ui/action.tsx'
 import { Alert } from '../ui/alert.tsx'
 import { Empty } from '../ui/empty.tsx'
@@ -19,23 +15,33 @@ import { Section } from '../ui/section.tsx'
 import { PrivilegeSummary } from './role-choice.tsx'
 import { RoleDeletionDialog } from './role-deletion.tsx'
 import { RoleDialog } from './role-dialog.tsx'
+import { type Role, sayUsers } from './role-users.ts'
 import styles from './team-table.module.css'
 
-export type Role = z.infer<typeof RoleView>
 type Asked = { readonly what: 'make' } | { readonly what: 'change' | 'delete'; readonly role: Role }
 
+/** Which roles there are is the owners' business; the built-in ones everybody knows. */
 export function RoleTab({ hindrance }: { readonly hindrance: string | undefined }) {
+  return (
+    <Stack gap="lg">
+      {hindrance === undefined ? <Own /> : <Alert kind="note">{hindrance}</Alert>}
+      <BuiltIn />
+    </Stack>
+  )
+}
+
+function Own() {
   const { t } = useTranslation()
   const { data: roles, error } = useQuery(rolesQuery)
   const [asked, setAsked] = useState<Asked>()
   const close = () => setAsked(undefined)
   const make = (
-    <Action icon={<IconPlus size={16} aria-hidden />} hindrance={hindrance} onPress={() => setAsked({ what: 'make' })}>
+    <Action icon={<IconPlus size={16} aria-hidden />} onPress={() => setAsked({ what: 'make' })}>
       {t('roles.make')}
     </Action>
   )
   return (
-    <Stack gap="lg">
+    <>
       <Section title={t('roles.title')} lead={t('roles.lead')} actions={roles?.length ? make : undefined}>
         {error && <Alert kind="fault">{sayFault(error, t)}</Alert>}
         {roles === undefined ? (
@@ -45,26 +51,24 @@ export function RoleTab({ hindrance }: { readonly hindrance: string | undefined 
             {t('roles.noneHow')}
           </Empty>
         ) : (
-          <RoleTable roles={roles} hindrance={hindrance} onAsk={setAsked} />
+          <RoleTable roles={roles} onAsk={setAsked} />
         )}
       </Section>
-      <BuiltIn />
       {asked?.what === 'delete' ? (
         <RoleDeletionDialog role={asked.role} roles={roles ?? []} onClose={close} />
       ) : (
         asked && <RoleDialog role={asked.what === 'change' ? asked.role : undefined} onClose={close} />
       )}
-    </Stack>
+    </>
   )
 }
 
 type TableProps = {
   readonly roles: readonly Role[]
-  readonly hindrance: string | undefined
   readonly onAsk: (asked: Asked) => void
 }
 
-function RoleTable({ roles, hindrance, onAsk }: TableProps) {
+function RoleTable({ roles, onAsk }: TableProps) {
   const { t } = useTranslation()
   return (
     <table className={styles.table} aria-label={t('roles.list')}>
@@ -89,14 +93,13 @@ function RoleTable({ roles, hindrance, onAsk }: TableProps) {
               {sayUsers(role, t) ?? t('roles.unused')}
             </td>
             <td className={styles.wide}>
-              <Group gap="xs">
+              <Group gap="xs" className={styles.actions}>
                 {(['change', 'delete'] as const).map((what) => (
                   <Action
                     key={what}
                     variant="default"
                     size="sm"
                     label={t(`roles.${what}Label`, role)}
-                    hindrance={hindrance}
                     onPress={() => onAsk({ what, role })}
                   >
                     {t(`roles.${what}`)}
@@ -109,15 +112,6 @@ function RoleTable({ roles, hindrance, onAsk }: TableProps) {
       </tbody>
     </table>
   )
-}
-
-/** "2 guests and 1 share"; `undefined` when nobody has it. */
-export function sayUsers({ inUse: { guests, shares } }: Role, t: TFunction): string | undefined {
-  const said = [
-    ...(guests > 0 ? [t('roles.guests', { count: guests })] : []),
-    ...(shares > 0 ? [t('roles.shares', { count: shares })] : []),
-  ]
-  return said.length > 0 ? sayList(said) : undefined
 }
 
 function BuiltIn() {

@@ -34,7 +34,7 @@ export function Offer({ invitation, code, level = 2 }: Props) {
         </Title>
         <Facts
           facts={[
-            [t('teamInvitation.role'), role === null ? t('guestInvitation.as') : t(`teamRole.${role}`)],
+            ...(role === null ? [] : [[t('teamInvitation.role'), t(`teamRole.${role}`)] as const]),
             [t('teamInvitation.until'), sayTime(Date.parse(expiresAt), now)],
           ]}
         />

@@ -144,7 +144,7 @@ export const companyTexts = {
     invites: '{{name}} invites you to {{company}}',
     offer: '{{name}} ({{email}}) invites you to join {{company}}.',
     role: 'As',
-    until: 'Until',
+    until: 'Answer until',
     what: 'You see and use the devices of {{company}}. An account is in one company: you leave your own.',
     obstacle: {
       devices: 'Your own company still holds devices',

@@ -128,6 +128,7 @@ export const guestTexts = {
     missingWhat: 'The entry belongs to another company, or the link is wrong.',
   },
   term: {
+    none: 'Without an end',
     until: 'Until {{time}}',
     hoursIn: '{{hours}} ({{zone}})',
     ends: 'ends in {{duration}}',
@@ -270,7 +271,6 @@ export const guestTexts = {
     title: 'Invitation to a company as a guest',
     invites: '{{name}} invites you to {{company}} as a guest',
     offer: '{{name}} ({{email}}) invites you to {{company}} as a guest.',
-    as: 'Guest',
     what: 'You see those devices of {{company}} that it opens to you, and do with them what it allows. You keep your account and your own company, and switch between the two with one click.',
     accept: 'Accept',
     accepted: 'You are a guest of {{company}} now.',
