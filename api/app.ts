@@ -24,6 +24,7 @@ import { agentRoutes } from './route/agent.ts'
 import { claimRoutes } from './route/claim.ts'
 import { companyRoutes } from './route/company.ts'
 import { deviceRoutes } from './route/device.ts'
+import { deviceEventRoutes } from './route/device-event.ts'
 import { eventRoutes } from './route/event.ts'
 import { groupRoutes } from './route/group.ts'
 import { guestRoutes } from './route/guest.ts'
@@ -135,6 +136,7 @@ async function ownRoutes(app: FastifyInstance, context: ApiContext): Promise<voi
         hostRoutes,
         setupRoutes,
         eventRoutes,
+        deviceEventRoutes,
         noticeRoutes,
         ledgerRoutes,
         liveRoutes,

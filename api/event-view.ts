@@ -13,6 +13,16 @@ export function withoutPlace(event: EventView, readerId: string): EventView {
   return event.account?.id === readerId ? event : { ...event, address: '', credentialId: null }
 }
 
+/** What the host notes of a guest entry besides may name what the guest does not see. */
+export function withoutDetails(event: EventView): EventView {
+  if (!('guest' in event.subject)) return event
+  return { ...event, subject: only(event.subject, ['guest', 'company', 'state', 'code']) }
+}
+
+export function only(subject: EventView['subject'], names: readonly string[]): EventView['subject'] {
+  return Object.fromEntries(Object.entries(subject).filter(([name]) => names.includes(name)))
+}
+
 /** The cursor of a page of events: the number of its last row. */
 export function parseSeq(text: string | undefined): number | undefined {
   if (text === undefined) return undefined

@@ -9,7 +9,7 @@ import type { LedgerView } from '@ridethrough/protocol/http/share.ts'
 import type { AccountSubject } from '@ridethrough/protocol/policy.ts'
 import type { Rights } from '@ridethrough/protocol/rights.ts'
 import type { ApiContext } from './context.ts'
-import { eventView, withoutPlace } from './event-view.ts'
+import { eventView, withoutDetails, withoutPlace } from './event-view.ts'
 import { noGuest } from './guest/guest.ts'
 import { getLink } from './link/change.ts'
 import { sideOf } from './share/change.ts'
@@ -67,8 +67,12 @@ async function read(context: ApiContext, asker: Asker, book: Book): Promise<Ledg
   const isOwner = book.side === 'giver' && (await findMembership(db, accountId))?.role === 'owner'
   return {
     uses: uses.map((use) => useView(use, nameOf(use))),
-    events: isOwner ? events : events.map((event) => asTold(withoutPlace(event, accountId), book)),
+    events: isOwner ? events : events.map((event) => asRead(event, accountId, book)),
   }
+}
+
+function asRead(event: EventView, accountId: string, { side }: Book): EventView {
+  return withoutPlace(side === 'giver' ? event : withoutDetails(event), accountId)
 }
 
 /** A device that the holder sees no more is called as it was when they last heard of it. */
@@ -87,13 +91,6 @@ function partsFor({ kind, id, companyId, side }: Book, readerId: string): Part[]
     { companyId, named, outcome: 'done', notBy: readerId },
     { by: readerId, named },
   ]
-}
-
-/** What the host notes of a guest entry besides may name what the guest does not see. */
-function asTold(event: EventView, { kind, side }: Book): EventView {
-  if (kind !== 'guest' || side === 'giver') return event
-  const told = Object.entries(event.subject).filter(([name]) => ['guest', 'company', 'state', 'code'].includes(name))
-  return { ...event, subject: Object.fromEntries(told) }
 }
 
 /** The newest name of each device that these events tell. */
