@@ -1,16 +1,18 @@
 // What of a sheet of facts bears on one subject, found without looking through the facts of everybody else on it.
 import { type DeviceFact, type Facts, type GuestFact, NO_FACTS, type Subject } from './policy.ts'
 
-/** The same facts of fewer: `decide` answers from these as from all. */
+// Nothing is decided here: `decide` answers from these facts as it does from all. So this is not among what is mutated; whatever
+// it left out, test/policy/rights.test.ts would miss, and whatever it left in, `decide` would leave out.
 export type Bearing = { readonly device: DeviceFact; readonly facts: Facts }
 
+type Placed = { readonly place: number; readonly device: DeviceFact }
+
 type Devices = {
-  readonly all: readonly DeviceFact[]
-  readonly places: ReadonlyMap<string, number>
+  readonly byId: ReadonlyMap<string, Placed>
   readonly ofCompany: ReadonlyMap<string, readonly string[]>
 }
 
-// A sheet is read for many principals at once and asked for each of them: it is sorted out once.
+// A sheet is read for many principals at once and asked for each of them: it is sorted out once, and never changed after.
 const factsOf = new WeakMap<Facts, ReadonlyMap<string, Facts>>()
 const devicesOf = new WeakMap<readonly DeviceFact[], Devices>()
 
@@ -24,11 +26,9 @@ export function bearingOn(subject: Subject, devices: readonly DeviceFact[], fact
   const staff = own.memberships.flatMap(({ companyId }) => sorted.ofCompany.get(companyId) ?? [])
   const ids = new Set([...staff, ...shares.keys(), ...guests.keys(), ...links.keys()])
   return [...ids]
-    .map((id) => sorted.places.get(id))
-    .filter((place) => place !== undefined)
-    .sort((a, b) => a - b)
-    .flatMap((place) => sorted.all[place] ?? [])
-    .map((device) => ({
+    .flatMap((id) => sorted.byId.get(id) ?? [])
+    .sort((a, b) => a.place - b.place)
+    .map(({ device }) => ({
       device,
       facts: {
         memberships: own.memberships,
@@ -67,8 +67,7 @@ function sortFacts(facts: Facts): ReadonlyMap<string, Facts> {
 function sortDevices(devices: readonly DeviceFact[]): Devices {
   const ofCompany = groupBy(devices, ({ companyId }) => companyId)
   return {
-    all: devices,
-    places: new Map(devices.map(({ id }, place) => [id, place])),
+    byId: new Map(devices.map((device, place) => [device.id, { place, device }])),
     ofCompany: new Map([...ofCompany].map(([companyId, list]) => [companyId, list.map(({ id }) => id)])),
   }
 }

@@ -54,7 +54,7 @@ describe('who may do what', () => {
     ['bob', 'reboot', 50, no('too-weak')],
     ['cid', 'monitor', 50, no('no-grant')],
     ['nobody', 'monitor', 50, no('no-grant')],
-  ])('%s asks to %s at %i', (who, privilege, now, expected) => {
+  ])('%s asks to %s at %i [R15]', (who, privilege, now, expected) => {
     expect(decide(person(who), privilege, rack, { ...NO_FACTS, memberships, shares: [toBob] }, now)).toEqual(expected)
   })
 
@@ -66,7 +66,7 @@ describe('who may do what', () => {
     ['with every bit set', { privileges: -1 }, 'register', no('too-weak')],
     ['with every bit set', { privileges: -1 }, 'share', no('too-weak')],
     ['with every bit set', { privileges: -1 }, 'override', yes('share:s1')],
-  ])('a share %s', (_what, change, privilege, expected) => {
+  ])('a share %s [R17 R19]', (_what, change, privilege, expected) => {
     expect(
       decide(person('bob'), privilege, rack, { ...NO_FACTS, memberships, shares: [{ ...toBob, ...change }] }, 50),
     ).toEqual(expected)
@@ -77,7 +77,7 @@ describe('who may do what', () => {
     expect(decide(person('dee'), 'monitor', rack, { ...NO_FACTS, memberships, shares }, 50)).toEqual(no('inactive'))
   })
 
-  test('the plan limits the owner, and the reason says so', () => {
+  test('the plan limits the owner, and the reason says so [R21]', () => {
     const basic = { ...rack, plan: 'basic' } as const
     expect(decide(person('ann'), 'reboot', basic, { ...NO_FACTS, memberships, shares: [] }, 0)).toEqual(no('plan'))
     expect(decide(person('ann'), 'monitor', basic, { ...NO_FACTS, memberships, shares: [] }, 0)).toEqual(yes('owner'))

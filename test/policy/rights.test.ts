@@ -72,18 +72,35 @@ test('devices are listed in the order in which they came', () => {
 })
 
 test('of one principal among ten thousand it takes no look at the others', () => {
-  const many = Array.from({ length: 10_000 }, (_, n) => `${n}`)
+  const many = Array.from({ length: runs(10_000).numRuns }, (_, n) => `${n}`)
   const facts = {
     ...NO_FACTS,
     memberships: many.map((accountId) => ({ ...owner, accountId, companyId: `of ${accountId}` })),
     shares: many.map((id) => ({ ...share, id, accountId: id, deviceIds: [id] })),
   }
   const devices = many.map((id) => ({ ...rack, id }))
-  // A look at everybody for everybody would be 10^12 steps and never end.
+  // A look at everything for everybody would be 10^12 steps and never end.
   for (const accountId of many) {
     const rights = compileRights({ accountId, scope: FULL_SCOPE }, devices, facts, 1)
     if (devicesWith(rights, 'monitor', 50).join() !== accountId) expect.fail(accountId)
   }
+})
+
+test('a sheet is looked through once, however many ask for their rights on it', () => {
+  let looks = 0
+  const facts = {
+    ...NO_FACTS,
+    memberships,
+    get shares() {
+      looks += 1
+      return [share]
+    },
+  }
+  const devices = [rack]
+  for (let times = 0; times < 3; times += 1) {
+    expect(devicesWith(compileRights(bob, devices, facts, 1), 'monitor', 50)).toEqual(['rack'])
+  }
+  expect(looks).toBe(1)
 })
 
 test.each<[what: string, now: number, next: number | null]>([

@@ -273,7 +273,7 @@ describe('against the naive wall clock', () => {
       { days: [1, 3, 5], from: '22:30', until: '02:30' },
       { days: [7], from: '02:15', until: '24:00' },
     ]
-    for (const zone of ZONES) {
+    for (const zone of ZONES.slice(0, runs(ZONES.length).numRuns)) {
       const schedule = scheduleOf(windows, zone)
       for (let now = at('2026-01-01T00:00Z'); now < at('2027-01-02T00:00Z'); now += HOUR_MS / 2) {
         if (schedule.insideAt(now) !== insideWindows(windows, zone, now)) expect.fail(new Date(now).toISOString())
