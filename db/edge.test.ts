@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { LINKABLE } from '@ridethrough/protocol/privilege.ts'
 import { mayOn } from '@ridethrough/protocol/rights.ts'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -7,6 +9,8 @@ import { LEASE_MS, waitForEdges } from './access.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Cut, Edge, type EdgeHooks, NOTHING_CUT } from './edge.ts'
 import { Listener } from './listen.ts'
+import { endLinkSessions, insertLink, insertLinkSession, markLinkEnded, updateLink } from './query/link.ts'
+import { hashToken } from './token.ts'
 
 const log = pino({ level: 'silent' })
 let database: TestDatabase
@@ -195,4 +199,64 @@ test('an agent loses a device that is no longer registered', async () => {
   )
   await waitForEdges(db, listener, version, systemClock)
   expect([...(principal?.devices ?? [])]).toEqual([])
+})
+
+/** A link that shows the device, opened once. */
+async function openedLink({ db, ann, rack }: Awaited<ReturnType<typeof sharedWorld>>, endsAt: Date | null = null) {
+  const linkId = await insertLink(db, {
+    ...{ companyId: ann.companyId, createdBy: ann.accountId, deviceIds: [rack], at: new Date() },
+    ...{ name: 'Link', privileges: LINKABLE, variables: null, startsAt: null, endsAt, windows: [] },
+    ...{ maxUses: null, pinHash: null, tokenHash: hashToken(randomUUID()), seal: () => Buffer.alloc(1) },
+  })
+  const expiresAt = new Date(Date.now() + 3_600_000)
+  const session = { linkId, at: new Date(), expiresAt, address: '127.0.0.1', userAgent: 'test' }
+  const { sessionId } = await insertLinkSession(db, session)
+  return { linkId, sessionId }
+}
+
+test('whoever opened a link holds its rights and no others, and loses them when it ends [R22 R71]', async () => {
+  const world = await sharedWorld()
+  const { db, ann, agent, rack } = world
+  const desk = await makeDevice(db, ann, agent, 'Desk')
+  const { linkId, sessionId } = await openedLink(world)
+  const other = await openedLink(world)
+  const edge = await startEdge()
+  const principal = await edge.open('link', linkId, sessionId)
+  const untouched = await edge.open('link', other.linkId, other.sessionId)
+  expect(principal && mayOn(principal.rights, 'monitor', rack, now())).toBe(`link:${linkId}`)
+  expect(principal && mayOn(principal.rights, 'configure', rack, now())).toBeUndefined()
+  expect(principal && mayOn(principal.rights, 'monitor', desk, now())).toBeUndefined()
+  // The session of a link is nobody's account, and no account's session opens it.
+  expect(await edge.open('person', ann.accountId, sessionId)).toBeUndefined()
+  expect(await edge.open('link', linkId, ann.sessionId)).toBeUndefined()
+
+  const suspended = await changeAccess(db, { links: [linkId], what: 'link changed' }, (tx) =>
+    updateLink(tx, linkId, { suspendedAt: new Date() }),
+  )
+  await waitForEdges(db, listener, suspended, systemClock)
+  expect(principal?.isEnded).toBe(false)
+  expect(principal && mayOn(principal.rights, 'monitor', rack, now())).toBeUndefined()
+
+  const ended = await changeAccess(db, { links: [linkId], what: 'link ended' }, async (tx) => {
+    await markLinkEnded(tx, linkId, new Date())
+    await endLinkSessions(tx, linkId, new Date())
+  })
+  await waitForEdges(db, listener, ended, systemClock)
+  expect(principal?.isEnded).toBe(true)
+  expect(await edge.open('link', linkId, sessionId)).toBeUndefined()
+  expect(untouched && mayOn(untouched.rights, 'monitor', rack, now())).toBe(`link:${other.linkId}`)
+})
+
+test('an open link ends with its period, by a timer, without any message [R22]', async () => {
+  const world = await sharedWorld()
+  const over: string[] = []
+  const edge = await startEdge({
+    changed: (principals) => {
+      over.push(...principals.filter((one) => one.isEnded).map((one) => one.credentialId))
+      return NOTHING_CUT
+    },
+  })
+  const { linkId, sessionId } = await openedLink(world, new Date(Date.now() + 700))
+  await edge.open('link', linkId, sessionId)
+  await expect.poll(() => over).toEqual([sessionId])
 })

@@ -3,7 +3,7 @@
 import { type Grant, grantsOn } from '@ridethrough/protocol/policy.ts'
 import { compileRights, NO_RIGHTS, nextChangeOf, type Rights } from '@ridethrough/protocol/rights.ts'
 import { sql } from 'kysely'
-import { liveCredentials, subjectOf } from './query/credential.ts'
+import { type Credential, liveCredentials, subjectOf } from './query/credential.ts'
 import { loadFactsOf, loadFactsOn } from './query/facts.ts'
 import type { Db } from './schema.ts'
 
@@ -72,7 +72,9 @@ export async function reload(db: Db, principals: readonly Principal[], now: numb
   )
   // Two reads may be under way for one principal: the older never replaces the newer.
   for (const viewer of viewers.filter((one) => one.version <= sheet.version)) {
-    const credential = credentials.get(viewer.credentialId)
+    const found = credentials.get(viewer.credentialId)
+    // What opens a link is worth nothing to a person, and the other way round.
+    const credential = found && holderOf(found) === viewer.id ? found : undefined
     viewer.isEnded = credential === undefined
     viewer.expiresAt = credential?.expiresAt?.getTime() ?? null
     viewer.rights = credential
@@ -103,7 +105,9 @@ export async function reloadOn(
   const ids = viewers.map((one) => one.credentialId)
   const credentials = await liveCredentials(db, ids, new Date(now))
   for (const viewer of viewers) {
-    const credential = credentials.get(viewer.credentialId)
+    const found = credentials.get(viewer.credentialId)
+    // What opens a link is worth nothing to a person, and the other way round.
+    const credential = found && holderOf(found) === viewer.id ? found : undefined
     viewer.isEnded = credential === undefined
     viewer.expiresAt = credential?.expiresAt?.getTime() ?? null
     const byDevice = new Map<string, readonly Grant[]>(credential ? viewer.rights.byDevice : [])
@@ -120,6 +124,10 @@ export async function reloadOn(
 function askedBy(viewers: readonly Principal[]) {
   const idsOf = (kind: PrincipalKind) => [...new Set(viewers.filter((one) => one.kind === kind).map((one) => one.id))]
   return { accounts: idsOf('person'), links: idsOf('link') }
+}
+
+function holderOf(credential: Credential): string {
+  return credential.kind === 'link' ? credential.linkId : credential.accountId
 }
 
 /** Agents that are revoked or unknown are left out. */

@@ -167,6 +167,15 @@ test('a browser goes on with what it opened, without a further use and without t
   expect((await asHolder('GET', '/link')).status).toBe(200)
 })
 
+test('whoever had it open is told that it has ended, without the PIN again; anybody else is asked for it [R22]', async () => {
+  const { token, view } = await makeLink(asAnn, [rack], { pin: '4711' })
+  const held = await openIt(token, '4711')
+  await asAnn('DELETE', `/share-links/${view.id}`)
+  expect((await tryIt(token, undefined, held)).body.code).toBe('link-ended')
+  expect((await tryIt(token)).body.code).toBe('pin-needed')
+  expect((await tryIt(token, undefined, ann.token)).body.code).toBe('pin-needed')
+})
+
 test('a new PIN closes the link for all who have it open [R22 R71]', async () => {
   const { token, view } = await makeLink(asAnn, [rack], { pin: '4711' })
   const held = await openIt(token, '4711')
@@ -174,6 +183,7 @@ test('a new PIN closes the link for all who have it open [R22 R71]', async () =>
   expect((await clientOf(harness.api, held)('GET', '/link')).status).toBe(200)
   await asAnn('PATCH', `/share-links/${view.id}`, { pin: '0815' })
   expect((await clientOf(harness.api, held)('GET', '/link')).body.code).toBe('link-ended')
+  expect((await tryIt(token, undefined, held)).body.code).toBe('pin-needed')
   expect(await codeOf(token, '4711')).toBe('pin-wrong')
   await openIt(token, '0815')
   await asAnn('PATCH', `/share-links/${view.id}`, { pin: null })

@@ -19,8 +19,12 @@ import { type Standing, standingOf } from './rules.ts'
 export const LINK_SESSION_MS = 12 * 3_600_000
 
 export type OpenedLink = { readonly token: string; readonly expiresAt: Date }
-/** What this browser got when it opened a link before. */
-export type LinkHeld = { readonly token: string; readonly credential: LinkCredential }
+/** What this browser got when it opened a link before; `credential` is `undefined` once that is over. */
+export type LinkHeld = {
+  readonly token: string
+  readonly linkId: string
+  readonly credential: LinkCredential | undefined
+}
 
 export async function openLink(
   context: ApiContext,
@@ -32,9 +36,13 @@ export async function openLink(
   const link = await findLinkByToken(context.db, token)
   const about = link ? { link: { id: link.id, name: link.name } } : {}
   const act = { kind: 'link.opened', subject: about, companyId: link?.companyId ?? null } as const
-  if (link && held?.credential.linkId === link.id) {
-    return recordingRefusals(context, actor, act, () => goOn(context, link, held, actor.now))
+  const before = link && held?.linkId === link.id ? held : undefined
+  if (link && before?.credential) {
+    const { token: bearer, credential } = before
+    return recordingRefusals(context, actor, act, () => goOn(context, link, bearer, credential, actor.now))
   }
+  // Whoever had it open has shown the PIN, so they are told plainly that it is over.
+  if (link && before) await recordingRefusals(context, actor, act, () => checkLasts(context, link, actor.now))
   // Being asked is no refusal yet.
   if (link && link.pinHash !== null && pin === undefined) {
     throw new Fault('pin-needed', 'This link asks for a PIN: whoever sent it to you knows it')
@@ -102,13 +110,19 @@ async function openIn(tx: Db, actor: Actor, shown: Link, place: Place): Promise<
 
 /** Opened before by the same browser: it goes on, and no further use is counted. */
 async function goOn(
-  context: ApiContext,
+  { db }: ApiContext,
   link: Link,
-  { token, credential }: LinkHeld,
+  token: string,
+  credential: LinkCredential,
   now: number,
 ): Promise<OpenedLink> {
-  await checkStanding(context.db, link, now)
+  await checkStanding(db, link, now)
   return { token, expiresAt: credential.expiresAt ?? new Date(now + LINK_SESSION_MS) }
+}
+
+async function checkLasts({ db }: ApiContext, link: Link, now: number): Promise<void> {
+  const standing = await readStanding(db, link.id, now)
+  if (link.endedAt || (!standing.isOpen && standing.why === 'ended')) throw hasEnded()
 }
 
 async function checkStanding(db: Db, link: Link | undefined, now: number): Promise<void> {

@@ -1,7 +1,7 @@
 // What whoever has a link may ask: to open it, what it shows, and the past of that where the link allows it (R22).
 import { findCredential } from '@ridethrough/db/query/credential.ts'
 import { listDevices } from '@ridethrough/db/query/device.ts'
-import { findLink } from '@ridethrough/db/query/link.ts'
+import { findLink, findLinkOfSession } from '@ridethrough/db/query/link.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { UuidParam } from '@ridethrough/protocol/http/common.ts'
 import { HistoryQuery } from '@ridethrough/protocol/http/device.ts'
@@ -93,6 +93,9 @@ export const linkRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async 
 }
 
 async function heldBy({ db, clock }: ApiContext, token: string | undefined): Promise<LinkHeld | undefined> {
-  const credential = token === undefined ? undefined : await findCredential(db, token, new Date(clock.now()))
-  return token !== undefined && credential?.kind === 'link' ? { token, credential } : undefined
+  if (token === undefined) return undefined
+  const linkId = await findLinkOfSession(db, token)
+  if (linkId === undefined) return undefined
+  const credential = await findCredential(db, token, new Date(clock.now()))
+  return { token, linkId, credential: credential?.kind === 'link' ? credential : undefined }
 }

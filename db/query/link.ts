@@ -221,6 +221,16 @@ export async function insertLinkSession(
   return { token, sessionId: id }
 }
 
+/** Which link a session was of, also one that is over; `undefined` for what never was one. */
+export async function findLinkOfSession(db: Db, token: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('link_session')
+    .select('link_id')
+    .where('token_hash', '=', hashToken(token))
+    .executeTakeFirst()
+  return row?.link_id
+}
+
 async function insertDevices(tx: Db, linkId: string, deviceIds: readonly string[]): Promise<void> {
   const rows = [...new Set(deviceIds)].toSorted().map((deviceId) => ({ link_id: linkId, device_id: deviceId }))
   await tx.insertInto('link_device').values(rows).execute()
