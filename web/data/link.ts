@@ -74,11 +74,6 @@ export function linkStreamUrl(): string {
   return `${location.origin.replace(/^http/, 'ws')}${API}/link/live`
 }
 
-/** What this browser was given is worth nothing any more. */
-export function letGo(token: string): void {
-  inStorage((storage) => storage.removeItem(keyOf(token)))
-}
-
 function hold(token: string, bearer: string): void {
   inStorage((storage) => storage.setItem(keyOf(token), bearer))
 }

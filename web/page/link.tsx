@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState, useSyncExternalStore } from 'react'
 import { useTranslation } from 'react-i18next'
 import { hasCode } from '../data/fault.ts'
-import { type Closing, closingOf, letGo, openingQuery } from '../data/link.ts'
+import { type Closing, closingOf, openingQuery } from '../data/link.ts'
 import { LinkClosed, LinkFailed } from '../part/link-closed.tsx'
 import { LinkOpened } from '../part/link-opened.tsx'
 import { LinkPin } from '../part/link-pin.tsx'
@@ -29,16 +29,12 @@ function Opening({ token }: { readonly token: string }) {
   useTitle(t('viaLink.title'))
   const opening = useQuery({ ...openingQuery(token), enabled: token !== '' })
   const [refused, setRefused] = useState<Closing>()
+  // Also when what was given is over, for whatever reason: the answer says which.
   const again = () => {
     setRefused(undefined)
     void opening.refetch()
   }
   const closing = token === '' ? NOT_FOUND : (refused ?? closingOf(opening.error))
-  // What was given is over, for whatever reason: asking anew says which.
-  const over = () => {
-    letGo(token)
-    again()
-  }
   if (opening.isFetching) {
     return (
       <VisitorFrame name={t('app.name')}>
@@ -49,5 +45,5 @@ function Opening({ token }: { readonly token: string }) {
   if (closing) return <LinkClosed closing={closing} onAgain={again} />
   if (hasCode(opening.error, 'pin-needed')) return <LinkPin token={token} onRefused={setRefused} />
   if (opening.error) return <LinkFailed error={opening.error} onAgain={again} />
-  return opening.data === undefined ? null : <LinkOpened key={opening.data} bearer={opening.data} onOver={over} />
+  return opening.data === undefined ? null : <LinkOpened key={opening.data} bearer={opening.data} onOver={again} />
 }
