@@ -23,7 +23,10 @@ export type AccessChange = {
   /** Sessions, tokens and share credentials that are over. */
   readonly credentials?: readonly string[]
   readonly links?: readonly string[]
-  /** What changes for the accounts and links is on these devices only: an edge need not read the rest of their rights anew. */
+  /**
+   * Nobody but these accounts and links is concerned, and on these devices only: an edge need not read the rights of others,
+   * nor the rest of theirs. Credentials that end, end all the same.
+   */
   readonly confined?: boolean
   /** What happened, for operators: `share revoked`. */
   readonly what: string

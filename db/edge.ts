@@ -343,11 +343,15 @@ function concernsWhole(change: Change, principal: Principal): boolean {
 }
 
 function concerns(change: Change, principal: Principal): boolean {
-  if (principal.kind === 'agent')
-    return change.agents.includes(principal.id) || change.devices.some((id) => principal.devices.has(id))
+  if (principal.kind === 'agent') return change.agents.includes(principal.id) || bearsOn(change, principal.devices)
   return (
     (principal.kind === 'link' ? change.links : change.accounts).includes(principal.id) ||
     change.credentials.includes(principal.credentialId) ||
-    change.devices.some((id) => principal.rights.byDevice.has(id))
+    bearsOn(change, principal.rights.byDevice)
   )
+}
+
+/** A confined change is about the accounts and links that it names, not about whoever else has the devices. */
+function bearsOn(change: Change, held: { has(deviceId: string): boolean }): boolean {
+  return !change.confined && change.devices.some((id) => held.has(id))
 }

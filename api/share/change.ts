@@ -41,7 +41,7 @@ export async function made(
 ): Promise<Made> {
   const share = await shareOf(tx, id)
   const accounts = share.accountId === null ? [] : [share.accountId]
-  return { share, side, change: { accounts, credentials, what } }
+  return { share, side, change: { accounts, devices: share.everDeviceIds, confined: true, credentials, what } }
 }
 
 /** Nothing was to be done: it says how it is. */

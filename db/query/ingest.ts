@@ -112,7 +112,7 @@ export async function devicesChangedSince(
   version: number,
 ): Promise<{ readonly version: number; readonly deviceIds: readonly string[] }> {
   const { rows } = await sql<{ version: number; deviceIds: string[] }>`
-    select version, array(select distinct unnest(devices) from access_change where access_change.version > ${version}) as "deviceIds"
+    select version, array(select distinct unnest(devices) from access_change where access_change.version > ${version} and not confined) as "deviceIds"
     from access_clock`.execute(db)
   return rows[0] ?? { version, deviceIds: [] }
 }
