@@ -197,7 +197,7 @@ test('a change of a guest applies when it is saved, all of it at once; the end i
   await owner.getByText('The access of greta@example.org has ended.').waitFor()
   await guest.getByText('You are not a guest of this company').waitFor()
   expect(await violations(guest)).toEqual([])
-}, 60_000)
+}, 120_000)
 
 test('groups are made, and given with privileges of their own; what is in none of them is invisible [R32]', async () => {
   await openTab('groups')
@@ -233,7 +233,7 @@ test('groups are made, and given with privileges of their own; what is in none o
   await owner.getByText('1 guest loses at once what follows from it').waitFor()
   await confirm(owner, 'Delete')
   await page.getByText('olivia has chosen no device for you yet').waitFor()
-}, 60_000)
+}, 120_000)
 
 test('deleting a role that is in use says whom it concerns and asks for the one that takes its place [R33]', async () => {
   await openTab('roles')
@@ -264,7 +264,7 @@ test('deleting a role that is in use says whom it concerns and asks for the one 
   await owner.getByText('Night shift is deleted; Day shift took its place.').waitFor()
   await rowOf('Day shift').getByText('1 guest').waitFor()
   expect(await owner.getByRole('row').filter({ hasText: 'Night shift' }).count()).toBe(0)
-}, 60_000)
+}, 120_000)
 
 test('the link under another account says so, switches, and brings the right one back; declining ends it, and "Companies" goes [R34]', async () => {
   const email = 'gloria@example.org'
@@ -287,4 +287,4 @@ test('the link under another account says so, switches, and brings the right one
   await page.getByText('Declined. You are no guest of olivia.').waitFor()
   await page.getByText('You are no company’s guest').waitFor()
   await page.getByRole('link', { name: 'Companies' }).waitFor({ state: 'detached' })
-}, 60_000)
+}, 120_000)
