@@ -274,6 +274,14 @@ test('the link under another account says so, switches, and brings the right one
   const { page } = await visit(browser, { phone: true })
   await signIn(page, other.email)
   expect(await page.getByRole('link', { name: 'Companies' }).count()).toBe(0)
+  // An invitation brings it, without a reload.
+  const own = await olivia.call('POST', '/company/guests', GuestView, {
+    email: other.email,
+    mode: 'groups-and-devices',
+  })
+  await page.getByRole('link', { name: 'Companies' }).waitFor()
+  expect((await olivia.ask('DELETE', `/company/guests/${own.id}`)).status).toBe(200)
+  await page.getByRole('link', { name: 'Companies' }).waitFor({ state: 'detached' })
   await page.goto(`${cloud.http}${await findInMail(cloud.http, email, LINK)}`)
   await page.getByText(`This invitation is not for ${other.email}`).waitFor()
   expect(await violations(page)).toEqual([])

@@ -25,9 +25,13 @@ export async function readNotices(ids?: readonly string[]): Promise<number> {
   return (await request('/notices/read', NoticesReadAnswer, { method: 'POST', body })).unread
 }
 
+const STALE = [
+  ...['notices', 'shares', 'share', 'share-links', 'share-link', 'access', 'ledger'],
+  ...['team-invitations', 'hosts', 'guests', 'guest', 'roles', 'groups'],
+]
+
 /** What a notice is about has changed, whatever page is open. */
 export function takeUnread(queries: QueryClient, unread: number): void {
   queries.setQueryData(unreadQuery.queryKey, unread)
-  for (const key of ['notices', 'shares', 'share', 'share-links', 'share-link', 'access', 'ledger'])
-    void queries.invalidateQueries({ queryKey: [key] })
+  for (const key of STALE) void queries.invalidateQueries({ queryKey: [key] })
 }
