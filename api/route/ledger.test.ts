@@ -98,7 +98,11 @@ test('neither side learns from where the other did it, nor by which session [R63
   ])
   // What others were refused is no business of the recipient's.
   await as(bob)('POST', `/shares/${id}/accept`, { code: 'AAAAA-AAAAA' })
+  expect((await as(ann)('POST', `/shares/${id}/resend`)).status).toBe(409)
   const refused = (ledger: LedgerView) => ledger.events.filter(({ outcome }) => outcome === 'refused')
+  expect(refused(await ledgerOf(ann, `/shares/${id}`))).toContainEqual(
+    expect.objectContaining({ kind: 'share.resent', address: '127.0.0.1' }),
+  )
   expect(refused(await ledgerOf(bob, `/shares/${id}`))).toMatchObject([{ account: { name: 'Bob' } }])
 })
 
