@@ -32,7 +32,7 @@ export const linkTexts = {
       'link-outside-hours': 'It is open at certain hours only. Leave this page open: it goes on by itself.',
       'link-suspended': 'Whoever sent it to you can let it go on.',
     },
-    opensAt: 'It opens {{time}}.',
-    goesOnAt: 'It goes on {{time}}.',
+    opensAt: 'Opens: {{time}}',
+    goesOnAt: 'Goes on: {{time}}',
   },
 }
