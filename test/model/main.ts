@@ -40,6 +40,7 @@ function show(so: ModelReport): void {
   console.log(line(so))
   const counts = Object.entries(so.kinds).sort(([, a], [, b]) => b - a)
   console.log(counts.map(([kind, count]) => `${kind} ${count}`).join(', '))
+  if (so.lapses > 0) console.log(`${so.lapses} times the machine was too slow for the lease, and everybody was cut off`)
   if (!so.disagreement) {
     console.log('0 deliveries that the model forbids, 0 that it grants and are missing')
     return

@@ -34,6 +34,8 @@ export type ModelReport = {
   readonly deliveries: number
   readonly seconds: number
   readonly kinds: Readonly<Record<string, number>>
+  /** How often the broker could not renew its lease in time and cut everybody off, as it must. */
+  readonly lapses: number
   /** What the broker did that the model does not allow, or the other way round, and what led there. */
   readonly disagreement: { readonly what: string; readonly after: readonly string[] } | undefined
 }
@@ -43,7 +45,8 @@ const REMEMBERED = 4000
 const SHOWN = 30
 
 export async function runModel(options: ModelOptions): Promise<ModelReport> {
-  const log = pino({ level: process.env.MODEL_LOG ?? 'silent' })
+  const watched: { model?: Model } = {}
+  const log = pino({ level: 'warn' }, { write: (line: string) => watched.model?.readLog(line) })
   const clock = steppedClock()
   const db = openDb(options.databaseUrl, log)
   const random = randomFrom(options.seed)
@@ -54,6 +57,7 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
   const broker = await startBroker(readBrokerConfig({ DATABASE_URL: options.databaseUrl, ...ports }), log, clock)
   const port = Number(new URL(broker.mqttUrl).port)
   const model = new Model({ ...options, db, listener, clock, random, world, agents, port })
+  watched.model = model
   try {
     return await model.run()
   } finally {
@@ -91,6 +95,9 @@ class Model {
   #isSettled = false
   #late: string | undefined
   #lastChange: Change | undefined
+  #committing: Promise<void> = Promise.resolve()
+  #lapses = 0
+  #hasLapsed = false
   #acknowledged: Promise<boolean>[] = []
 
   constructor(scene: Scene) {
@@ -109,27 +116,61 @@ class Model {
   }
 
   async run(): Promise<ModelReport> {
-    const { operations, stallEvery = 1500, onProgress, random } = this.#scene
+    const { operations, onProgress } = this.#scene
     const started = performance.now()
     let what: string | undefined
-    try {
-      await this.#connectSenders()
-      await this.#readers.connectAll()
-      while (this.#operations < operations) {
-        this.#rounds += 1
-        if (this.#rounds % stallEvery === 0) await this.#stalledRound()
-        else if (random.chance(0.9)) await this.#changeWhilePublishing()
-        await this.#readers.act(3 + random.below(8))
-        if (random.chance(0.1)) await this.#disturbSenders()
-        await this.#publishSome(10 + random.below(70))
-        await this.#fence()
+    await this.#connectSenders()
+    await this.#readers.connectAll()
+    while (what === undefined && this.#operations < operations) {
+      try {
+        await this.#round()
         if (this.#rounds % 1000 === 0) onProgress?.(this.#report(started, undefined))
+      } catch (error) {
+        if (!(error instanceof Disagreement)) throw error
+        // Everybody was cut off in the middle of it: what did not come says nothing, what came must still be allowed.
+        if (this.#hasLapsed && !error.isForbidden) what = await this.#startOver()
+        else what = error.message
       }
-    } catch (error) {
-      if (!(error instanceof Disagreement)) throw error
-      what = error.message
     }
     return this.#report(started, what)
+  }
+
+  async #round(): Promise<void> {
+    const { stallEvery = 1500, random } = this.#scene
+    this.#rounds += 1
+    if (this.#rounds % stallEvery === 0) await this.#stalledRound()
+    else if (random.chance(0.9)) await this.#changeWhilePublishing()
+    await this.#readers.act(3 + random.below(8))
+    if (random.chance(0.1)) await this.#disturbSenders()
+    await this.#publishSome(10 + random.below(70))
+    await this.#fence()
+  }
+
+  /** A machine that is too slow for the lease lets it run out: that is no fault of the broker's. */
+  readLog(line: string): void {
+    if (!line.includes('nobody is served')) return
+    this.#lapses += 1
+    this.#hasLapsed = true
+  }
+
+  async #startOver(): Promise<string | undefined> {
+    await this.#committing.catch(() => {})
+    await Promise.allSettled(this.#acknowledged)
+    this.#acknowledged = []
+    for (const peer of this.#peers) {
+      try {
+        peer.settle(true)
+      } catch (error) {
+        if (error instanceof Disagreement && error.isForbidden) return error.message
+      }
+      peer.client?.socket.destroy()
+      await peer.client?.closed
+      peer.left()
+    }
+    if (this.#late !== undefined) return this.#late
+    await this.#commit({ name: 'nothing', access: {}, write: async () => {} })
+    this.#hasLapsed = false
+    return undefined
   }
 
   stop(): void {
@@ -146,6 +187,7 @@ class Model {
       deliveries: this.#peers.reduce((sum, peer) => sum + peer.deliveries, 0),
       seconds: Math.round((performance.now() - started) / 100) / 10,
       kinds: this.#kinds,
+      lapses: this.#lapses,
       disagreement: what === undefined ? undefined : { what, after: this.#historyOf(what) },
     }
   }
@@ -180,6 +222,7 @@ class Model {
     const isAsked = random.chance(0.3) ? this.#readers.askDuring(before) : undefined
     for (const device of devices.slice(0, count / 2)) this.#publishEither(device, before)
     const answered = this.#commit(change)
+    this.#committing = answered
     await new Promise((resolve) => setImmediate(resolve))
     for (const device of devices.slice(count / 2)) this.#publishEither(device, before)
     await Promise.all([answered, isAsked])
@@ -216,8 +259,10 @@ class Model {
     })
     const report = await waitForEdges(db, listener, version, systemClock)
     this.#isSettled = true
-    if (report.edges.some(({ outcome }) => outcome === 'fenced'))
-      throw new Error('the broker was too slow to be judged')
+    if (report.edges.some(({ outcome }) => outcome === 'fenced')) {
+      this.#hasLapsed = true
+      throw new Disagreement('the broker did not confirm the change')
+    }
     for (const { port, messages } of this.#tap.underWay()) {
       for (const { topic } of messages) this.#judgeWrite(port, topic)
     }
@@ -336,7 +381,7 @@ class Model {
     for (let waited = 0; waited < 300 && connected.some((peer) => peer.missing().length > 0); waited += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
-    if (this.#late !== undefined) throw new Disagreement(this.#late)
+    if (this.#late !== undefined) throw new Disagreement(this.#late, true)
     for (const peer of connected) peer.settle()
   }
 
