@@ -36,7 +36,7 @@ beforeEach(async () => {
 })
 
 describe('claiming', () => {
-  test('the code makes the device one’s own, once', async () => {
+  test('the code makes the device one’s own, once [R3]', async () => {
     const code = newCode()
     const id = await offerDevice(harness.database.db, agent, code, LATER)
     const claimed = await asAnn('POST', '/devices/claim', { code: code.toLowerCase(), timeZone: 'Europe/Kyiv' })
@@ -156,7 +156,7 @@ describe('history', () => {
     ])
   })
 
-  test('a recipient sees it only inside their own period', async () => {
+  test('a recipient sees it only inside their own period [R64]', async () => {
     const startsAt = new Date(start + 12_000)
     await makeShare(harness.database.db, ann, bob, [id], { startsAt })
     await expect.poll(async () => (await asBob('GET', `/devices/${id}`)).status).toBe(200)

@@ -454,6 +454,15 @@ describe('run out', () => {
   })
 })
 
+test('an invitation that goes on because it got a later end takes its place like any other [R18]', async () => {
+  const { id } = await offerTo(harness, ann, bob.email, some(0))
+  await letEndPass(harness.database.db, id)
+  const [other = ''] = await fill(device(0))
+  expect((await patch(id, { until: inAnHour() })).body.code).toBe('share-limit')
+  await ann.call('DELETE', `/shares/${other}`)
+  expect((await patch(id, { until: inAnHour() })).body.share.state).toBe('pending')
+})
+
 test('a change of plan keeps the share: control and notifications are off, either side may restore it [R21]', async () => {
   const { db } = harness.database
   const id = await shareWith(harness, ann, bob, some(0), { role: 'maintainer' })

@@ -45,7 +45,7 @@ async function seenBy(client: Client, scope = ''): Promise<string[]> {
   return body.items.map((item: { id: string }) => item.id)
 }
 
-test('offered, accepted, seen, revoked, gone; every answer says that this process had applied it', async () => {
+test('offered, accepted, seen, revoked, gone; every answer says that this process had applied it [R10 R12 R13 R14 R71]', async () => {
   const { id, code } = await offer(bob.email, { role: 'operator' })
   expect(await seenBy(asBob)).toEqual([])
   expect((await asBob('GET', '/shares?direction=received')).body.items).toMatchObject([{ id, state: 'pending' }])
@@ -76,7 +76,7 @@ test('offered, accepted, seen, revoked, gone; every answer says that this proces
   expect(await seenBy(asBob)).toEqual([device])
 })
 
-describe('what bad input gets', () => {
+describe('what bad input gets [R74]', () => {
   const stranger = randomUUID()
   test.each<[what: string, body: () => unknown, status: number, code: string]>([
     ['no body', () => ({}), 422, 'input-invalid'],
@@ -130,7 +130,7 @@ describe('what bad input gets', () => {
     expect(answer.body.detail).not.toBe('')
   })
 
-  test('a device of somebody else is as if it were not there, whatever is tried', async () => {
+  test('a device of somebody else is as if it were not there, whatever is tried [R70]', async () => {
     const tries: [string, string, unknown?][] = [
       ['GET', ''],
       ['GET', '/state'],
@@ -160,7 +160,7 @@ describe('what bad input gets', () => {
     }
   })
 
-  test('a recipient neither shares on, nor renames, nor gives up the device, nor asks who has access', async () => {
+  test('a recipient neither shares on, nor renames, nor gives up the device, nor asks who has access [R19]', async () => {
     await makeShare(harness.database.db, ann, bob, [device], { privileges: 0xffff })
     expect((await asBob('POST', '/shares', { email: 'x@example.org', deviceIds: [device] })).body.code).toBe(
       'not-found',
@@ -173,7 +173,7 @@ describe('what bad input gets', () => {
     expect(await answer('GET', `/devices/${device}/access`)).toBe('right-missing')
   })
 
-  test('a device on Basic is not shared, but what is shared can be ended', async () => {
+  test('a device on Basic is not shared, but what is shared can be ended [R21]', async () => {
     const { id } = await offer(bob.email)
     await harness.database.db.updateTable('device').set({ plan: 'basic' }).where('id', '=', device).execute()
     const refused = await asAnn('POST', '/shares', { email: 'x@example.org', deviceIds: [device] })
@@ -183,7 +183,7 @@ describe('what bad input gets', () => {
 })
 
 describe('codes', () => {
-  test('mistyped, for another address, used', async () => {
+  test('mistyped, for another address, used [R13 H1]', async () => {
     const cid = await makePerson(harness.database.db, 'Cid')
     const asCid = clientOf(harness.api, cid.token)
     const { id, code } = await offer(bob.email)
@@ -196,7 +196,7 @@ describe('codes', () => {
     expect([used.status, used.body.code]).toEqual([409, 'code-used'])
   })
 
-  test('five wrong ones close it, and a new mail opens it with a new code', async () => {
+  test('five wrong ones close it, and a new mail opens it with a new code [R13]', async () => {
     const { id, code } = await offer(bob.email)
     for (let n = 0; n < 5; n++) await asBob('POST', `/shares/${id}/accept`, { code: '00000-00000' })
     const closed = await asBob('POST', `/shares/${id}/accept`, { code })
@@ -207,7 +207,7 @@ describe('codes', () => {
     expect((await asBob('POST', `/shares/${id}/accept`, { code: fresh })).status).toBe(200)
   })
 
-  test('expired, and then sent again', async () => {
+  test('expired, and then sent again [R13]', async () => {
     const { id, code } = await offer(bob.email)
     const past = new Date(Date.now() - 1000)
     await harness.database.db.updateTable('share').set({ code_expires_at: past }).where('id', '=', id).execute()
@@ -217,7 +217,7 @@ describe('codes', () => {
     expect((await asAnn('POST', `/shares/${id}/resend`)).body.share.state).toBe('pending')
   })
 
-  test('declined, withdrawn and left shares are over', async () => {
+  test('declined, withdrawn and left shares are over [R13 R17]', async () => {
     const first = await offer(bob.email)
     expect((await asBob('POST', `/shares/${first.id}/decline`)).body.share.state).toBe('declined')
     expect((await asBob('POST', `/shares/${first.id}/accept`, { code: first.code })).body.code).toBe('share-ended')
@@ -229,7 +229,7 @@ describe('codes', () => {
 })
 
 describe('five places', () => {
-  test('two sixth shares at once: both are refused; a place that is given up is free', async () => {
+  test('two sixth shares at once: both are refused; a place that is given up is free [R18]', async () => {
     const ids: string[] = []
     for (let n = 0; n < 5; n++) ids.push((await offer(`p${n}.${device}@example.org`)).id)
     const post = (email: string) => asAnn('POST', '/shares', { email, deviceIds: [device] })
@@ -243,7 +243,7 @@ describe('five places', () => {
     expect(fifths.map(({ status }) => status).sort()).toEqual([201, 409])
   })
 
-  test('an invitation that ran out lost its place, and gets it back only while there is one', async () => {
+  test('an invitation that ran out lost its place, and gets it back only while there is one [R18]', async () => {
     const { id } = await offer(bob.email)
     const past = new Date(Date.now() - 1000)
     await harness.database.db.updateTable('share').set({ code_expires_at: past }).where('id', '=', id).execute()
@@ -251,14 +251,14 @@ describe('five places', () => {
     expect((await asAnn('POST', `/shares/${id}/resend`)).body.code).toBe('share-limit')
   })
 
-  test('the same address twice is refused', async () => {
+  test('the same address twice is refused [R74]', async () => {
     await offer(bob.email)
     const twice = await asAnn('POST', '/shares', { email: bob.email.toUpperCase(), deviceIds: [device] })
     expect([twice.status, twice.body.code]).toEqual([409, 'share-exists'])
   })
 })
 
-test('of two devices one is unticked by the owner, the other taken out by the recipient, which ends the share', async () => {
+test('of two devices one is unticked by the owner, the other taken out by the recipient, which ends the share [R16 R17]', async () => {
   const second = await makeDevice(harness.database.db, ann, agent, 'Rack 5')
   const made = await asAnn('POST', '/shares', { email: bob.email, deviceIds: [device, second] })
   const id = made.body.share.id
@@ -270,7 +270,7 @@ test('of two devices one is unticked by the owner, the other taken out by the re
   expect(await seenBy(asBob)).toEqual([])
 })
 
-test('a share to an address without an account waits for whoever proves it (R11)', async () => {
+test('a share to an address without an account waits for whoever proves it [R11]', async () => {
   const email = `new.${device}@example.org`
   const { id, code } = await offer(email)
   const anybody = clientOf(harness.api)
@@ -283,7 +283,7 @@ test('a share to an address without an account waits for whoever proves it (R11)
   expect(await seenBy(asNew)).toEqual([device])
 })
 
-test('who may do what, and why, is answered for the owner', async () => {
+test('who may do what, and why, is answered for the owner [R73]', async () => {
   const until = new Date(Date.now() + 3_600_000)
   const { id, code } = await offer(bob.email, { until: until.toISOString() })
   await asBob('POST', `/shares/${id}/accept`, { code })

@@ -73,7 +73,8 @@ async function draftOf(
   const sheet = await loadFactsOfDevices(tx, [...given, ...dropped])
   for (const id of dropped) if (!hasSay(sheet, actor, id, now)) throw noDevice()
   const isReopened = share.acceptedAt !== null && stateAt(share, now) === 'expired'
-  needShareable(sheet, actor, isReopened ? left : added, now)
+  const goesOn = stateAt(share, now) === 'expired' && isLater(period.endsAt, share.endsAt)
+  needShareable(sheet, actor, goesOn ? left : added, now)
   const most = givable(sheet, actor, given, now)
   const isGivenAnew = change.role !== undefined || change.privileges !== undefined || role !== undefined
   const offer = { role: change.role, privileges: change.privileges, roleMask: role?.privileges }
@@ -146,8 +147,10 @@ async function apply(tx: Db, share: Share, draft: Draft, at: Date): Promise<stri
   await removeShareDevices(tx, share.id, dropped, 'owner', at)
   await addShareDevices(tx, share.id, added)
   if (isReopened) await reopenShare(tx, share.id)
-  // An invitation that ran out takes its places when it is sent again.
-  const isWaiting = share.acceptedAt === null && stateAt(share, at.getTime()) === 'expired'
+  // An invitation whose code ran out takes its places when it is sent again.
+  const { state, codeExpiresAt } = share
+  const isWaiting =
+    share.acceptedAt === null && (state === 'expired' || (codeExpiresAt !== null && codeExpiresAt <= at))
   if ((isReopened || isLater(terms.endsAt, share.endsAt)) && !isWaiting) await retakePlaces(tx, share.id)
   return isReopened ? endShareCredentials(tx, share.id, at) : []
 }
