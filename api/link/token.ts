@@ -1,4 +1,5 @@
 // The token of a link: opens it for whoever has it, and can be shown again to those who made it.
+import { setImmediate } from 'node:timers/promises'
 import type { Link } from '@ridethrough/db/query/link.ts'
 import { toString as drawQr } from 'qrcode'
 import type { ApiContext } from '../context.ts'
@@ -31,6 +32,8 @@ function tokenOf({ linkSecrets, log }: ApiContext, link: Link): string | undefin
 async function pictureOf(url: string): Promise<string> {
   const known = pictures.get(url)
   if (known !== undefined) return known
+  // Drawing takes milliseconds of nothing else: between two of a list others get their turn, and the lease its renewal.
+  await setImmediate()
   const svg = await drawQr(url, { type: 'svg', margin: 2, errorCorrectionLevel: 'M' })
   const [oldest] = pictures.keys()
   if (oldest !== undefined && pictures.size >= MOST_PICTURES) pictures.delete(oldest)

@@ -25,6 +25,13 @@ export async function linkView(context: ApiContext, link: Link): Promise<LinkVie
   }
 }
 
+/** One after the other: see `showLink`. */
+export async function linkViews(context: ApiContext, links: readonly Link[]): Promise<LinkView[]> {
+  const views: LinkView[] = []
+  for (const link of links) views.push(await linkView(context, link))
+  return views
+}
+
 /** For people to read; whether it opens is asked of the policy. */
 function stateOf(link: Link, now: number): LinkView['state'] {
   if (link.endedAt) return 'ended'

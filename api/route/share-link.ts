@@ -20,7 +20,7 @@ import { signedIn } from '../event.ts'
 import { changeLink, endLink, getLink } from '../link/change.ts'
 import { type LinkChanged, makeLink } from '../link/make.ts'
 import { shareableIds } from '../link/rules.ts'
-import { linkView } from '../link/view.ts'
+import { linkView, linkViews } from '../link/view.ts'
 import { type Viewer, viewerOf } from '../plugin/auth.ts'
 import { formatCursor, parseCursor } from '../team/cursor.ts'
 
@@ -63,7 +63,7 @@ export const shareLinkRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = a
       const found = await listVisible(context, viewerOf(request), { state, cursor, limit: limit + 1 })
       const page = found.slice(0, limit)
       const last = found.length > limit ? page.at(-1) : undefined
-      const items = await Promise.all(page.map((link) => linkView(context, link)))
+      const items = await linkViews(context, page)
       return { items, next: last ? formatCursor(last.id) : null }
     },
   )
