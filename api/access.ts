@@ -51,6 +51,15 @@ export async function refusal(
   return new Fault('right-missing', `You may see this device, but not ${PRIVILEGE_TEXT[privilege]}: ask its owner`)
 }
 
+/**
+ * Throws unless some way, open or not, leads from the asker to the device. Read by the asker and never by the device: before
+ * anything is, so that somebody else's device takes no longer than none.
+ */
+export async function needWay(db: Db, asker: AccountSubject, deviceId: string): Promise<void> {
+  const { devices } = await loadFactsOfAccounts(db, [asker.accountId])
+  if (!devices.some(({ id }) => id === deviceId)) throw noDevice()
+}
+
 /** The same for "not yours" and "not there". */
 export function noDevice(): Fault {
   return new Fault('not-found', 'There is no such device, or it is not shared with you')

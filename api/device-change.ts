@@ -10,7 +10,7 @@ import type { DeviceChange } from '@ridethrough/protocol/http/device.ts'
 import type { EdgeReport } from '@ridethrough/protocol/http/share.ts'
 import { type AccountSubject, decide } from '@ridethrough/protocol/policy.ts'
 import type { z } from 'zod'
-import { changeAccess, noDevice, refusal } from './access.ts'
+import { changeAccess, needWay, noDevice, refusal } from './access.ts'
 import type { ApiContext } from './context.ts'
 import { recordEvent, recordingRefusals, type SignedIn } from './event.ts'
 import { dropFromLinks, linksToDropFrom } from './link/drop.ts'
@@ -42,6 +42,7 @@ export function changeDevice(
 export function giveUpDevice(context: ApiContext, actor: SignedIn, id: string): Promise<EdgeReport> {
   return recordingDeviceRefusals(context, actor, 'device.deleted', id, async () => {
     const { access } = await changeTeam(context, async (tx) => {
+      await needWay(tx, actor, id)
       await lockDevices(tx, [id])
       await needOwner(tx, actor, id, context.clock.now())
       return { result: undefined, change: await giveUp(context, tx, actor, id) }
@@ -57,6 +58,7 @@ async function rewrite(
   id: string,
   change: z.infer<typeof DeviceChange>,
 ): Promise<void> {
+  await needWay(tx, actor, id)
   await lockDevices(tx, [id])
   await needOwner(tx, actor, id, context.clock.now())
   const before = await findDevice(tx, id)

@@ -14,7 +14,9 @@ import { applyStep, type ModelState, privilegesOf, type Step, type Terms, visibl
 import { type Client, clientOf, type Harness, startHarness } from '../support/harness.ts'
 import { makeColleague } from '../support/team.ts'
 
-const SECONDS = Number(process.env.GUEST_SEQUENCES_S ?? 8)
+const SECONDS = Number(process.env.GUEST_SEQUENCES_S ?? 0)
+/** A fixed number, however slow the machine is. */
+const RUNS = 8
 const NAMES = ['x', 'y', 'z']
 
 type World = {
@@ -75,10 +77,10 @@ const arbChoice: fc.Arbitrary<Choice> = fc.record({
 })
 
 test('two steps at once are as one after the other, and guests see what the model says, after any sequence [R31 R32 R33 R35]', {
-  timeout: (SECONDS + 60) * 1000,
+  timeout: (SECONDS + 120) * 1000,
 }, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(arbChoice, arbChoice), { minLength: 4, maxLength: 12 }), async (pairs) => {
+    fc.asyncProperty(fc.array(fc.tuple(arbChoice, arbChoice), { minLength: 4, maxLength: 8 }), async (pairs) => {
       const world = await makeWorld()
       sequences += 1
       let state = await read(world)
@@ -91,7 +93,9 @@ test('two steps at once are as one after the other, and guests see what the mode
         await checkSeen(world, state, steps)
       }
     }),
-    { numRuns: 100_000, interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false },
+    SECONDS === 0
+      ? { numRuns: RUNS }
+      : { numRuns: 100_000, interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false },
   )
   if (process.env.GUEST_SEQUENCES_S) console.log(sequences, tally)
   // A run that is refused everything would prove nothing.

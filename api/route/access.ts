@@ -8,7 +8,7 @@ import { IdParams } from '@ridethrough/protocol/http/common.ts'
 import { type AccountSubject, type DeviceFact, decide, FULL_SCOPE, type Subject } from '@ridethrough/protocol/policy.ts'
 import { PRIVILEGES } from '@ridethrough/protocol/privilege.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { noDevice, refusal } from '../access.ts'
+import { needWay, noDevice, refusal } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { viewerOf } from '../plugin/auth.ts'
 import { AccessQuery, AccessView, type PrivilegeAnswer } from '../schema/access.ts'
@@ -35,6 +35,7 @@ export const accessRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = asyn
     },
     async (request) => {
       const now = clock.now()
+      await needWay(db, viewerOf(request), request.params.id)
       const sheet = await loadFactsOfDevices(db, [request.params.id])
       const device = await askable(db, viewerOf(request), request.params.id, sheet, now)
       const at = request.query.at === undefined ? now : Date.parse(request.query.at)

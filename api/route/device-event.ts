@@ -3,7 +3,7 @@ import { findDevice } from '@ridethrough/db/query/device.ts'
 import { IdParams } from '@ridethrough/protocol/http/common.ts'
 import { EventPage, EventQuery } from '@ridethrough/protocol/http/event.ts'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { noDevice, refusal } from '../access.ts'
+import { needWay, noDevice, refusal } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { readDeviceLog } from '../device-log.ts'
 import { parseSeq } from '../event-view.ts'
@@ -32,6 +32,7 @@ export const deviceEventRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> =
       const { id } = request.params
       const { cursor, limit, from, to, kind, outcome, accountId } = request.query
       const now = clock.now()
+      await needWay(db, viewerOf(request), id)
       const device = await findDevice(db, id)
       const until = to === undefined ? now + 1 : Date.parse(to)
       const filter = {
