@@ -2,6 +2,7 @@
 import { Paper, SegmentedControl, SimpleGrid, Stack, Text, TextInput, Title } from '@mantine/core'
 import type { DeviceView } from '@ridethrough/protocol/http/device.ts'
 import { useQuery } from '@tanstack/react-query'
+import type { TFunction } from 'i18next'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { accessQuery } from '../data/access.ts'
@@ -41,7 +42,7 @@ function OwnTerms({ device }: Props) {
   return (
     <Stack gap="xs">
       <Text>
-        {device.sharedBy ? t('device.sharedBy', device.sharedBy) : device.via === 'member' ? t('device.member') : ''}
+        {sayWay(device, t)}
         {device.until !== null && ` ${t('device.sharedUntil', { until: sayTime(Date.parse(device.until), now) })}`}
       </Text>
       {device.windows.length > 0 && <Text>{capital(sayWindows(device.windows, t))}</Text>}
@@ -49,11 +50,18 @@ function OwnTerms({ device }: Props) {
         <Text>{t('device.youMay')}</Text>
         <PrivilegeTexts privileges={device.privileges} isViewers />
       </div>
-      <TextLink to={paths.sharing} search={{ tab: 'received' }}>
-        {t('invitation.toSharing')}
-      </TextLink>
+      {device.sharedBy && (
+        <TextLink to={paths.sharing} search={{ tab: 'received' }}>
+          {t('invitation.toSharing')}
+        </TextLink>
+      )}
     </Stack>
   )
+}
+
+function sayWay({ sharedBy, via, company }: DeviceView, t: TFunction): string {
+  if (sharedBy) return t('device.sharedBy', sharedBy)
+  return via === 'guest' ? t('access.guest', { company: company?.name ?? '' }) : t('device.member')
 }
 
 function Everybody({ device }: Props) {

@@ -8,7 +8,7 @@ import { useNow } from '../data/now.ts'
 import { ledgerQuery } from '../data/share.ts'
 import { Loading } from '../page/nothing.tsx'
 import { saySubject } from '../text/event.ts'
-import { sayTime } from '../text/format.ts'
+import { capital, sayTime } from '../text/format.ts'
 import { Alert } from '../ui/alert.tsx'
 import { Row, Rows } from '../ui/rows.tsx'
 import { Section } from '../ui/section.tsx'
@@ -80,11 +80,19 @@ export function Ledger({ of, lead }: LedgerProps) {
 
 function EventLine({ event }: { readonly event: EventView }) {
   const { t } = useTranslation()
+  const who = event.account?.name ?? (event.kind === 'link.opened' ? t('ledger.anybody') : undefined)
   const { about, why } = saySubject(event.subject, event.account?.name ?? '')
   return (
     <>
       <Text>
-        <strong>{event.account?.name ?? t('ledger.time')}</strong> {EVENT_KINDS[event.kind]}
+        {who === undefined ? (
+          // What time has done has nobody who did it.
+          capital(EVENT_KINDS[event.kind])
+        ) : (
+          <>
+            <strong>{who}</strong> {EVENT_KINDS[event.kind]}
+          </>
+        )}
         {about !== '' && `: ${about}`}
       </Text>
       {event.outcome === 'refused' && <Status tone="critical">{[t('log.refused'), why].join(why && ': ')}</Status>}

@@ -14,7 +14,8 @@ export function NoticeBell() {
   const unread = useQuery(unreadQuery).data ?? 0
   const label = t('notices.bell', { count: unread })
   return (
-    <Tooltip label={label}>
+    // Within the frame, so that what it says belongs to a landmark.
+    <Tooltip label={label} withinPortal={false}>
       <BellLink to={paths.notices} aria-label={label} unread={unread} />
     </Tooltip>
   )

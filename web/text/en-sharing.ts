@@ -186,7 +186,6 @@ export const sharingTexts = {
     missing: 'This invitation is not there',
     missingWhat: 'It was withdrawn, or it is for another address. You are signed in as {{email}}.',
     switch: 'Sign in with another account',
-    over: 'This invitation is no longer open',
     signInFirst:
       'Somebody shares devices with you. Sign in or sign up with the address that the mail was sent to; the code is kept until then.',
     toShared: 'See what is shared with me',
@@ -200,6 +199,7 @@ export const sharingTexts = {
     confirmed_other: '{{count}} servers confirmed in {{ms}} ms',
     cut: '{{what}} were cut',
     cutOne: '{{what}} was cut',
+    at: { api: '{{what}} at the API', broker: '{{what}} at the broker' },
     nothingCut: 'nothing had to be cut',
     viewers_one: '{{count}} live viewer',
     viewers_other: '{{count}} live viewers',

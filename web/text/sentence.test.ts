@@ -111,13 +111,17 @@ const edge: Report['edges'][number] = {
 
 test('after a revoke, the answer of the edges is said as it is', () => {
   expect(sayReport({ version: 1, ms: 12.4, edges: [{ ...edge, viewers: 2 }] }, t)).toBe(
-    '1 server confirmed in 12 ms; 2 live viewers were cut.',
+    '1 server confirmed in 12 ms; 2 live viewers at the broker were cut.',
   )
   expect(sayReport({ version: 1, ms: 0.2, edges: [{ ...edge, viewers: 1 }, edge] }, t)).toBe(
-    '2 servers confirmed in 1 ms; 1 live viewer was cut.',
+    '2 servers confirmed in 1 ms; 1 live viewer at the broker was cut.',
+  )
+  const api = { ...edge, kind: 'api', viewers: 1 } as const
+  expect(sayReport({ version: 1, ms: 7, edges: [{ ...edge, subscriptions: 2 }, api] }, t)).toBe(
+    '2 servers confirmed in 7 ms; 1 live viewer at the API and 2 subscriptions at the broker were cut.',
   )
   const fenced = { ...edge, outcome: 'fenced', subscriptions: 1, viewers: 1 } as const
   expect(sayReport({ version: 1, ms: 5, edges: [edge, fenced] }, t)).toBe(
-    '1 server confirmed in 5 ms; 1 live viewer and 1 subscription were cut. 1 server did not answer and serves nobody until it has caught up.',
+    '1 server confirmed in 5 ms; 1 live viewer and 1 subscription at the broker were cut. 1 server did not answer and serves nobody until it has caught up.',
   )
 })

@@ -91,18 +91,31 @@ export function standingOf(share: Pick<ShareView, 'state' | 'suspended' | 'from'
   return position === 'before' ? 'upcoming' : position === 'after' ? 'over' : 'accepted'
 }
 
-/** "1 server confirmed in 12 ms; 2 live viewers were cut." */
-export function sayReport(report: z.infer<typeof EdgeReport>, t: TFunction): string {
-  const applied = report.edges.filter((edge) => edge.outcome === 'applied')
-  const fenced = report.edges.length - applied.length
-  const sum = (kind: 'viewers' | 'subscriptions' | 'connections') =>
-    report.edges.reduce((total, edge) => total + edge[kind], 0)
-  const kinds = (['viewers', 'subscriptions', 'connections'] as const).filter((kind) => sum(kind) > 0)
-  const cut = kinds.reduce((total, kind) => total + sum(kind), 0)
-  const what = sayList(kinds.map((kind) => t(`change.${kind}`, { count: sum(kind) })))
-  const confirmed = t('change.confirmed', { count: applied.length, ms: Math.max(1, Math.round(report.ms)) })
-  const cutting = cut === 0 ? t('change.nothingCut') : t(cut === 1 ? 'change.cutOne' : 'change.cut', { what })
-  return [`${confirmed}; ${cutting}.`, ...(fenced > 0 ? [t('change.fenced', { count: fenced })] : [])].join(' ')
+const CUT = ['viewers', 'subscriptions', 'connections'] as const
+const EDGE_KINDS = ['api', 'broker'] as const
+
+/** "2 servers confirmed in 12 ms; 2 live viewers at the API were cut." */
+export function sayReport({ edges, ms }: z.infer<typeof EdgeReport>, t: TFunction): string {
+  const applied = edges.filter((edge) => edge.outcome === 'applied')
+  const fenced = edges.length - applied.length
+  const confirmed = t('change.confirmed', { count: applied.length, ms: Math.max(1, Math.round(ms)) })
+  const said = `${confirmed}; ${sayCuts(edges, t)}.`
+  return fenced > 0 ? `${said} ${t('change.fenced', { count: fenced })}` : said
+}
+
+function sayCuts(edges: EdgeReport['edges'], t: TFunction): string {
+  let cut = 0
+  const places = EDGE_KINDS.flatMap((kind) => {
+    const there = edges.filter((edge) => edge.kind === kind)
+    const things = CUT.flatMap((thing) => {
+      const count = there.reduce((total, edge) => total + edge[thing], 0)
+      cut += count
+      return count > 0 ? [t(`change.${thing}`, { count })] : []
+    })
+    return things.length > 0 ? [t(`change.at.${kind}`, { what: sayList(things) })] : []
+  })
+  if (cut === 0) return t('change.nothingCut')
+  return t(cut === 1 ? 'change.cutOne' : 'change.cut', { what: sayList(places) })
 }
 
 function parse(instant: string | null): number | null {
