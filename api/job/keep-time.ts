@@ -10,6 +10,7 @@ import {
   type EndingKind,
   expireOne,
   noticeOneEnding,
+  ratherFailThanWait,
   type Side,
 } from '@ridethrough/db/query/ending.ts'
 import { forgetNotices } from '@ridethrough/db/query/notice.ts'
@@ -67,6 +68,7 @@ async function oneByOne(context: TimeContext, kind: EndingKind, { take, tell }: 
     let taken: Ending | undefined
     try {
       await context.db.transaction().execute(async (tx) => {
+        await ratherFailThanWait(tx)
         const now = context.clock.now()
         taken = await take(tx, kind, now, failed)
         if (taken) await tell(context, tx, taken, new Date(now))
@@ -75,7 +77,7 @@ async function oneByOne(context: TimeContext, kind: EndingKind, { take, tell }: 
       // One that cannot be written down holds up no other; without one to leave out, the database itself is at fault.
       if (!taken) throw error
       failed.push(taken.id)
-      context.log.error({ err: error, kind, id: taken.id }, 'what ran out could not be written down')
+      context.log.warn({ err: error, kind, id: taken.id }, 'what time has done could not be written down yet')
     }
     if (!taken) return
   }
@@ -134,6 +136,8 @@ function accessChangeOf({ kind, id, recipient, devices }: Ending) {
     accounts: recipient?.accountId ? [recipient.accountId] : [],
     devices: devices.map((device) => device.id),
     links: kind === 'link' ? [id] : [],
+    // A guest entry may be about every device of the company.
+    confined: kind !== 'guest',
     what: `${kind} expired`,
   }
 }

@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.stop())
 
-test('each frame asks for the right of its own moment, though nobody has noticed yet that it ended', async () => {
+test('each frame asks for the right of its own moment, though nobody has noticed yet that it ended [R71]', async () => {
   const { db } = database
   const ann = await makePerson(db, 'Ann')
   const agent = await makeAgent(db)

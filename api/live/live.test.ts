@@ -94,7 +94,7 @@ const about = (deviceId: string) => (event: LiveEvent) =>
   (event.type === 'state' && event.state.deviceId === deviceId) ||
   (event.type === 'device' && event.device.id === deviceId)
 
-test('a snapshot, then each change; after the answer to a revoke nothing more, and the rest goes on', async () => {
+test('a snapshot, then each change; after the answer to a revoke nothing more, and the rest goes on [R71]', async () => {
   const { db } = harness.database
   const viewer = await watch(bob)
   const owner = await watch(ann)
@@ -121,7 +121,7 @@ test('a snapshot, then each change; after the answer to a revoke nothing more, a
   await viewer.next(isState(rack, 3))
 })
 
-test('a share that runs out ends by the clock, without a message from anybody [ASVS 8.2.4]', async () => {
+test('a share that runs out ends by the clock, without a message from anybody [ASVS 8.2.4] [R15 R71]', async () => {
   const { db } = harness.database
   const lamp = await makeDevice(db, ann, agent, 'Lamp')
   await makeShare(db, ann, bob, [lamp], { endsAt: new Date(Date.now() + 3000) })
@@ -129,7 +129,7 @@ test('a share that runs out ends by the clock, without a message from anybody [A
   await viewer.next((event) => event.type === 'gone' && event.deviceId === lamp)
 })
 
-test('only what is watched comes, and what may not be seen is named as absent', async () => {
+test('only what is watched comes, and what may not be seen is named as absent [R70]', async () => {
   const foreign = await makeDevice(harness.database.db, ann, agent, 'Safe')
   const viewer = await watch(bob, [desk, foreign])
   expect(viewer.events.find((event) => event.type === 'error')).toMatchObject({ code: 'not-found' })
@@ -218,7 +218,7 @@ test('a viewer that does not read holds up nobody, and gets the newest state onc
   await slow.next(isState(rack, seq))
 })
 
-test('a process that cannot confirm rights serves nobody, and goes on when it can again (R72) [ASVS 8.3.2]', async () => {
+test('a process that cannot confirm rights serves nobody, and goes on when it can again [ASVS 8.3.2] [R72]', async () => {
   const viewer = await watch(bob)
   const closed = once(viewer.socket, 'close')
   const name = new URL(
@@ -242,7 +242,7 @@ test('a process that cannot confirm rights serves nobody, and goes on when it ca
 })
 
 describe('reads over HTTP', () => {
-  test('a revoke is answered only when a read that began before it has ended', async () => {
+  test('a revoke is answered only when a read that began before it has ended [R71]', async () => {
     const { db } = harness.database
     const order: string[] = []
     await report(db, rack, 1, {})

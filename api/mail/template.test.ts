@@ -73,6 +73,21 @@ function decodeHtml(html: string): string {
   return html.replace(/&#(\d+);/g, (_all, code) => String.fromCharCode(Number(code)))
 }
 
+test('an invitation names each device so that it can be told from others, and carries the code [R13]', () => {
+  const rack = { name: 'Rack', mfr: 'APC', model: 'SMT1500', serial: 'AS1' }
+  const { subject, text } = mails.invitation({
+    ...{ shareId: 'some-share', email: bob.email, sharer: { name: 'Ann', email: ann.email } },
+    ...{ devices: [rack, { ...rack, name: 'Desk', serial: 'AS2' }], privileges: BUILT_IN_ROLES.viewer },
+    ...{ from: null, until: at, code: 'ABCDE-FGHIJ', codeExpiresAt: at },
+  })
+  expect(subject).toBe('Ann shares 2 devices with you')
+  for (const line of ['  * Rack (APC SMT1500, AS1)', '  * Desk (APC SMT1500, AS2)', '    ABCDE-FGHIJ']) {
+    expect(text.split('\n')).toContain(line)
+  }
+  expect(text).toContain('https://power.example/sharing/invitations/some-share#code=ABCDE-FGHIJ')
+  expect(text).toContain('It ends at 21 November 2026 at 12:34 UTC.')
+})
+
 test('the code stands on a line of its own, and behind the # of the link', () => {
   const { text } = mails.verify({ name: 'Bob', email: 'bob+ups@example.org' }, 'ABCD-EFGH', at)
   expect(text).toMatch(/^ {4}ABCD-EFGH$/m)

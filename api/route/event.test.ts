@@ -59,7 +59,7 @@ async function log(person: Person, count: number, kind: EventKind = 'company.cha
   }
 }
 
-test('registering, renaming and giving up a device: who, what, when, from where, by which session', async () => {
+test('registering, renaming and giving up a device: who, what, when, from where, by which session [R63]', async () => {
   const { db } = harness.database
   const ann = await makePerson(db, 'Ann')
   const agent = await makeAgent(db)
@@ -87,7 +87,7 @@ test('registering, renaming and giving up a device: who, what, when, from where,
   }
 })
 
-test('the life of a share stands in the log of both, without the address of the other', async () => {
+test('the life of a share stands in the log of both, without the address of the other [R63]', async () => {
   const { owner, device } = await makeOwner('Bea')
   const bob = await makePerson(harness.database.db, 'Bob')
   const made = await as(owner)('POST', '/shares', { email: bob.email, deviceIds: [device] })
@@ -117,7 +117,7 @@ test('the life of a share stands in the log of both, without the address of the 
   ])
 })
 
-test('a guest who may not is refused, and the owner reads of it; who sees nothing leaves no trace with the owner', async () => {
+test('a guest who may not is refused, and the owner reads of it; who sees nothing leaves no trace with the owner [R63 R74]', async () => {
   const { owner, device } = await makeOwner('Cara')
   const { db } = harness.database
   const guest = await makePerson(db, 'Gus')
@@ -134,7 +134,7 @@ test('a guest who may not is refused, and the owner reads of it; who sees nothin
   ])
 })
 
-test('a share that the database refuses leaves its refusal and nothing else', async () => {
+test('a share that the database refuses leaves its refusal and nothing else [R74]', async () => {
   const { owner, device } = await makeOwner('Dora')
   for (let guest = 1; guest <= 5; guest += 1) {
     await as(owner)('POST', '/shares', { email: `guest${guest}@example.org`, deviceIds: [device] })
@@ -146,7 +146,7 @@ test('a share that the database refuses leaves its refusal and nothing else', as
   expect(await eventsOf(owner, '?outcome=done&kind=share.made')).toHaveLength(5)
 })
 
-test('a wrong claim code is recorded without the code', async () => {
+test('a wrong claim code is recorded without the code [R74]', async () => {
   const eve = await makePerson(harness.database.db, 'Eve')
   await as(eve)('POST', '/devices/claim', { code: 'WRONG-CODE-XYZ' })
   const events = await eventsOf(eve)
@@ -170,7 +170,7 @@ test('a device that is given up ends its shares in the log as well', async () =>
   ])
 })
 
-test('owners read the log of their company, members what they did themselves, others none of it [ASVS 8.2.2 8.4.1]', async () => {
+test('owners read the log of their company, members what they did themselves, others none of it [ASVS 8.2.2 8.4.1] [R63]', async () => {
   const owner = await makePerson(harness.database.db, 'Hal')
   const [ida, jim] = [await makeMember(owner, 'Ida'), await makeMember(owner, 'Jim')]
   const stranger = await makePerson(harness.database.db, 'Kay')
@@ -274,7 +274,7 @@ test('exports hold every row; names that look like formulas are none in the CSV'
   expect((await as(olga)('GET', '/events.csv?kind=device.changed')).body).not.toContain('company.changed')
 })
 
-test('an export as JSON lines can be checked against the hashes of the log', async () => {
+test('an export as JSON lines can be checked against the hashes of the log [R63]', async () => {
   const pia = await makePerson(harness.database.db, 'Pia')
   await log(pia, 3)
   const { headers, body } = await as(pia)('GET', '/events.jsonl')

@@ -25,6 +25,14 @@ export type Ending = {
 }
 
 /**
+ * What somebody does at this moment with the same rows comes first. Shorter than PostgreSQL waits before it looks for a
+ * deadlock, so that none ever costs that somebody their change.
+ */
+export async function ratherFailThanWait(tx: Db): Promise<void> {
+  await sql`set local lock_timeout = '700ms'`.execute(tx)
+}
+
+/**
  * Marks one that has run out by `now` as expired; `undefined` when there is none. Others that do the same at once each
  * get another one. It is over since it ran out, not since somebody looked. `except`: leave these alone.
  */
