@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { LiveEvent } from '@ridethrough/protocol/http/live.ts'
 import { type NoticeKind, NoticePage, type NoticeSubject } from '@ridethrough/protocol/http/notice.ts'
 import { Inbox } from '@ridethrough/test/support/caller.ts'
-import { makePerson, type Person } from '@ridethrough/test/support/world.ts'
+import { makeAgent, makeDevice, makePerson, type Person } from '@ridethrough/test/support/world.ts'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createMailWriter } from '../mail/template.ts'
 import { createMailTexts } from '../mail/text.ts'
 import { type NoticeTo, postNotice } from '../notice.ts'
-import { clientOf, type Harness, startHarness } from '../support/harness.ts'
+import { clientOf, codeIn, type Harness, startHarness } from '../support/harness.ts'
 import { type MailServerForTests, startMailServer } from '../support/mail-server.ts'
 
 let harness: Harness
@@ -63,6 +63,36 @@ test('a notice is in the product and arrives by mail, and is nobody else’s [R1
   expect(mail?.text).toContain('https://power.example/sharing')
   expect(mail?.html).toContain('href="https://power.example/sharing"')
   expect(await noticesOf(ann)).toEqual({ items: [], next: null, unread: 0 })
+})
+
+test('the other side is told each step of a share in the product and by mail [R12]', async () => {
+  const { db } = harness.database
+  const rack = await makeDevice(db, ann, await makeAgent(db), 'Rack')
+  const made = await as(ann)('POST', '/shares', { email: bob.email, deviceIds: [rack] })
+  // The sharer sees that it was sent, to whom, and until when it waits.
+  expect(made).toMatchObject({ status: 201, body: { share: { state: 'pending', email: bob.email } } })
+  expect(made.body.share.invitationExpiresAt).not.toBeNull()
+  const { id } = made.body.share
+  const mailsTo = (person: Person) => smtp.received.filter(({ to }) => to === person.email).map(({ mail }) => mail)
+  await expect.poll(() => mailsTo(bob)).toHaveLength(1)
+  const code = codeIn(mailsTo(bob)[0]?.text ?? '')
+  await as(bob)('POST', `/shares/${id}/accept`, { code })
+  await as(ann)('PATCH', `/shares/${id}`, { role: 'operator' })
+  await as(ann)('POST', `/shares/${id}/suspend`)
+  await as(ann)('POST', `/shares/${id}/resume`)
+  await as(bob)('DELETE', `/shares/${id}`)
+  const told = async (person: Person) => (await noticesOf(person)).items.map(({ kind }) => kind).reverse()
+  expect(await told(bob)).toEqual(['share.invited', 'share.changed', 'share.suspended', 'share.resumed'])
+  expect(await told(ann)).toEqual(['share.accepted', 'share.ended'])
+  expect((await noticesOf(ann)).items[0]?.subject).toMatchObject({ id, by: { name: 'Bob' }, state: 'left' })
+  await expect
+    .poll(() =>
+      mailsTo(ann)
+        .map(({ subject }) => subject)
+        .sort(),
+    )
+    .toEqual(['Bob accepted what you shared', 'Bob left what you shared'])
+  await expect.poll(() => mailsTo(bob)).toHaveLength(4)
 })
 
 test('an invitation is told in the product only: its mail carries the code; without an account there is only mail', async () => {
