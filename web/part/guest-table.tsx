@@ -73,13 +73,13 @@ function GuestRow({ guest, onAsk }: RowProps) {
           </Text>
         )}
       </th>
-      <td data-label={t('guests.role')}>
+      <td data-label={t('guests.role')} className={styles.short}>
         {sayRole(guest, t)}
         <Text size="sm" c="dimmed">
           {sayTerm(guest, now, t)}
         </Text>
       </td>
-      <td data-label={t('guests.workspace')}>
+      <td data-label={t('guests.workspace')} className={styles.short}>
         <Workspace guest={guest} />
       </td>
       <td data-label={t('guests.active')}>

@@ -89,7 +89,7 @@ function RoleTable({ roles, onAsk }: TableProps) {
             <td data-label={t('roles.privileges')} className={styles.wide}>
               <PrivilegeSummary privileges={role.privileges} />
             </td>
-            <td data-label={t('roles.inUse')} className={styles.wide}>
+            <td data-label={t('roles.inUse')} className={`${styles.wide} ${styles.short}`}>
               {sayUsers(role, t) ?? t('roles.unused')}
             </td>
             <td className={styles.wide}>
