@@ -28,8 +28,6 @@ const SAMPLES: { readonly [Name in keyof MailWriter]?: () => NewMail } = {
       code: 'ABCDE-FGHIJ',
       codeExpiresAt: at,
     }),
-  accepted: () => mails.accepted(bob, EVIL, [device]),
-  revoked: () => mails.revoked(bob, EVIL, [device]),
   teamInvitation: () =>
     mails.teamInvitation({
       id: 'some-invitation',

@@ -13,8 +13,6 @@ export type MailWriter = SafetyMails &
     verify(to: { email: string; name: string }, code: string, until: Date): NewMail
     registered(to: { email: string; name: string }): NewMail
     invitation(invitation: Invitation): NewMail
-    accepted(to: { email: string; name: string }, recipient: string, devices: readonly MailDevice[]): NewMail
-    revoked(to: { email: string }, sharer: string, devices: readonly MailDevice[]): NewMail
     teamInvitation(invitation: TeamInvitation): NewMail
     teamJoined(to: Addressee, member: Addressee, company: string): NewMail
     teamDeactivated(to: Addressee, owners: readonly Addressee[]): NewMail
@@ -96,20 +94,6 @@ export function createMailWriter(t: TFunction, publicUrl: () => string): MailWri
         text(t('invitation.ignore')),
       ])
     },
-    accepted: (to, recipient, devices) =>
-      write(to.email, t('accepted.subject', { recipient }), [
-        text(t('greeting', { name: to.name })),
-        text(t('accepted.lead', { recipient })),
-        list(devices),
-        link(t('accepted.action'), `${publicUrl()}/sharing`),
-      ]),
-    revoked: (to, sharer, devices) =>
-      write(to.email, t('revoked.subject', { sharer }), [
-        text(t('greetingPlain')),
-        text(t('revoked.lead', { sharer })),
-        list(devices),
-        link(t('revoked.action'), `${publicUrl()}/sharing`),
-      ]),
     teamInvitation: ({ id, email, company, invitedBy, role, code, expiresAt }) => {
       const who = { inviter: invitedBy.name, inviterEmail: invitedBy.email, company: company.name }
       return write(email, t('teamInvitation.subject', who), [

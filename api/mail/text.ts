@@ -37,16 +37,6 @@ const en = {
     ignore: 'If you do not know the sender, do nothing, or decline.',
     action: 'Open the invitation',
   },
-  accepted: {
-    subject: '{{recipient}} accepted what you shared',
-    lead: '{{recipient}} accepted your invitation and sees from now on:',
-    action: 'See who has access',
-  },
-  revoked: {
-    subject: '{{sharer}} ended a share with you',
-    lead: '{{sharer}} no longer shares with you:',
-    action: 'See what is shared with you',
-  },
   teamInvitation: {
     subject: '{{inviter}} invites you to {{company}}',
     lead: '{{inviter}} ({{inviterEmail}}) invites you to work together in {{company}}.',
