@@ -3,6 +3,7 @@
 import { accountTexts } from './en-account.ts'
 import { companyTexts } from './en-company.ts'
 import { guestTexts } from './en-guests.ts'
+import { hostTexts } from './en-hosts.ts'
 import { linkTexts } from './en-link.ts'
 import { noticeTexts } from './en-notice.ts'
 import { sharingTexts } from './en-sharing.ts'
@@ -11,6 +12,7 @@ export const en = {
   ...accountTexts,
   ...companyTexts,
   ...guestTexts,
+  ...hostTexts,
   ...sharingTexts,
   ...noticeTexts,
   ...linkTexts,
