@@ -222,7 +222,7 @@ describe('somebody without an account', () => {
 })
 
 describe('both flags', () => {
-  test('nothing is seen until the guest has accepted and while the company has switched it off [R31 R71]', async () => {
+  test('nothing is seen until the guest has accepted and while the company has switched it off [R31 R71 H5]', async () => {
     const { id, code } = await inviteGuest(harness, asAnn, bob.email, { active: false, mode: 'groups-and-devices' })
     const flags = async () => {
       const { body } = await asAnn('GET', `/company/guests/${id}`)

@@ -228,6 +228,7 @@ describe('joining', () => {
       .selectFrom('event')
       .selectAll()
       .where('company_id', '=', ann.companyId)
+      .orderBy('seq')
       .execute()
     expect(events.map(({ kind, address }) => [kind, address])).toEqual([
       ['member.invited', '127.0.0.1'],
