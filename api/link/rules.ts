@@ -59,10 +59,11 @@ export function standingOf({ devices, facts, version }: FactSheet, linkId: strin
   const reasons = new Set(decisions.map((decision) => (decision.allow ? undefined : decision.why)))
   const why = REFUSALS.find((reason) => reasons.has(reason)) ?? 'ended'
   const rights = compileRights(subject, devices, facts, version)
-  const from = facts.links.find(({ id }) => id === linkId)?.period.from ?? now
-  // Whatever the windows do before it begins is of no interest.
-  let at: number | null = Math.max(now, from)
-  for (let changes = 0; at !== null && changes < MOST_CHANGES; changes += 1) {
+  const period = facts.links.find(({ id }) => id === linkId)?.period
+  // Whatever the windows do before it begins and after its end is of no interest.
+  const end = period?.until ?? Number.POSITIVE_INFINITY
+  let at: number | null = Math.max(now, period?.from ?? now)
+  for (let changes = 0; at !== null && at < end && changes < MOST_CHANGES; changes += 1) {
     if (devicesWith(rights, 'monitor', at).length > 0) return { isOpen: false, why, opensAt: at }
     at = nextChangeOf(rights, at)
   }
