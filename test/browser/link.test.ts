@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { LinkChangeAnswer, LinkView, type NewLink } from '@ridethrough/protocol/http/link.ts'
 import AxeBuilder from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { buildConsole, WEB_DIST } from '../../bin/console.ts'
 import { openBrowser, visit } from '../support/browser.ts'
 import { type Caller, signUp } from '../support/caller.ts'
@@ -38,6 +38,11 @@ afterAll(async () => {
   for (const stop of stops.reverse()) await stop()
 })
 
+// Pages that nobody looks at any more take time from the others.
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close()
+})
+
 /** Between the browser and the server, to be cut. */
 async function layCable(to: number) {
   const open = new Set<Socket>()
@@ -67,6 +72,13 @@ async function layCable(to: number) {
   return { port, cut, mend: () => listen(port), stop: async () => cut() }
 }
 
+/** Somebody who got a link, in a browser of their own. */
+async function come(options: { phone?: boolean; dark?: boolean } = {}): Promise<Page> {
+  const { page } = await visit(browser, options)
+  page.setDefaultTimeout(50_000)
+  return page
+}
+
 async function makeLink(names: readonly string[], more: Partial<NewLink> = {}): Promise<LinkView> {
   const deviceIds = names.map((name) => ids.get(name) ?? '')
   const body = { name: 'For the plumber', deviceIds, ...more }
@@ -92,10 +104,8 @@ async function picture(page: Page, name: string): Promise<void> {
 }
 
 test('a link with a PIN opens without an account, shows each change, and is gone at once when it ends [R22 R71]', async () => {
-  const { view, page } = {
-    view: await makeLink([rack], { pin: '4711', privileges: ['monitor', 'history'] }),
-    ...(await visit(browser, { phone: true })),
-  }
+  const view = await makeLink([rack], { pin: '4711', privileges: ['monitor', 'history'] })
+  const page = await come({ phone: true })
   await page.setViewportSize({ width: 360, height: 740 })
   await page.goto(view.url)
   await page.getByRole('heading', { name: 'Enter the PIN' }).waitFor()
@@ -139,11 +149,11 @@ test('a link with a PIN opens without an account, shows each change, and is gone
   expect(await violations(page)).toEqual([])
   await picture(page, 'link-ended')
   await site.simulator.control.set(rack, { mains: true })
-}, 120_000)
+}, 240_000)
 
 test('a link to single variables of several devices shows nothing else of them [R22]', async () => {
   const view = await makeLink([rack, other], { variables: ['battery.charge', 'input.voltage'] })
-  const { page } = await visit(browser, { dark: true })
+  const page = await come({ dark: true })
   const frames: string[] = []
   page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => frames.push(String(payload))))
   await page.goto(view.url)
@@ -157,10 +167,10 @@ test('a link to single variables of several devices shows nothing else of them [
   expect(await page.getByText('For the plumber').count()).toBe(0)
   const names = new Set(frames.join('').match(/"[a-z]+(\.[A-Za-z0-9-]+)+":/g))
   expect([...names].toSorted()).toEqual(['"battery.charge":', '"input.voltage":'])
-}, 60_000)
+}, 180_000)
 
 test('not there, used up, not yet and outside its hours each say what is the matter, and when it goes on [R22 R74]', async () => {
-  const { page } = await visit(browser, { phone: true, dark: true })
+  const page = await come({ phone: true, dark: true })
   const says = async (url: string, heading: string) => {
     // Only what stands behind the # may differ: then nothing is loaded, and the page has to notice.
     await page.goto(url)
@@ -170,9 +180,9 @@ test('not there, used up, not yet and outside its hours each say what is the mat
   await says(`${cloud.http}/link#rt_nothing`, 'There is no such link')
   await says(`${cloud.http}/link`, 'There is no such link')
   const usedUp = await makeLink([rack], { maxUses: 1 })
-  const elsewhere = await visit(browser)
-  await elsewhere.page.goto(usedUp.url)
-  await elsewhere.page.getByRole('heading', { name: rack, level: 1 }).waitFor()
+  const elsewhere = await come()
+  await elsewhere.goto(usedUp.url)
+  await elsewhere.getByRole('heading', { name: rack, level: 1 }).waitFor()
   await says(usedUp.url, 'This link is used up')
 
   const later = new Date(Date.now() + 3 * 3_600_000)
@@ -191,10 +201,10 @@ test('not there, used up, not yet and outside its hours each say what is the mat
   const soon = new Date(Date.now() + 3000).toISOString()
   await page.goto((await makeLink([rack], { from: soon })).url)
   await page.getByRole('heading', { name: rack, level: 1 }).waitFor()
-}, 90_000)
+}, 180_000)
 
 test('a lost connection is said, with since when, and the page goes on by itself [R22]', async () => {
-  const { page } = await visit(browser)
+  const page = await come()
   const cable = await layCable(Number(new URL(cloud.http).port))
   stops.push(cable.stop)
   const { url } = await makeLink([rack])
@@ -213,4 +223,4 @@ test('a lost connection is said, with since when, and the page goes on by itself
     .getByRole('status')
     .filter({ hasText: /^Live$/ })
     .waitFor()
-}, 60_000)
+}, 180_000)
