@@ -223,6 +223,7 @@ export class Broker {
       allowance: Number.POSITIVE_INFINITY,
       allowanceAt: clock.monotonic(),
     }
+    if (kind === 'person') connection.reviewer = this.#parts.delivery.reviewerOf(session)
     client.id = session.key
     const before = sessions.add(session)
     if (before) {

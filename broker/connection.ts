@@ -25,11 +25,23 @@ export type ConnectionOptions = {
   readonly onConnect: (connection: Connection, connect: Connect) => void
 }
 
+/** A message that has waited longer than this is judged again before it is handed to the socket. */
+const STALE_MS = 10
+
+/** Asked about what has waited: the process may have been stopped, or the reader slow, since it was judged. */
+export type Reviewer = {
+  isServing(): boolean
+  whenServing(): Promise<boolean>
+  mayStillHave(deviceId: string): boolean
+}
+
 /** A message that waits; `deviceId` tells which device it is about, so that a revoke can take it back. */
 type Waiting = { readonly bytes: Buffer; readonly deviceId: string | undefined }
 
 export class Connection extends Duplex {
   readonly address: string
+  /** Of readers: set when one has signed in. */
+  reviewer: Reviewer | undefined
   readonly #socket: Socket
   readonly #options: ConnectionOptions
   readonly #reader = new FrameReader(MAX_PACKET_BYTES.beforeConnack)
@@ -39,6 +51,8 @@ export class Connection extends Duplex {
   #waitingBytes = 0
   /** Devices in the batch that the socket has and the kernel may not have taken yet. */
   #handedOver: (string | undefined)[] = []
+  /** When the oldest of those that wait began to. */
+  #waitingSince = 0
   #isFlushPlanned = false
   #isDrainAwaited = false
   #isEndedByClient = false
@@ -206,6 +220,7 @@ export class Connection extends Duplex {
   }
 
   #queue(bytes: Buffer, deviceId: string | undefined): void {
+    if (this.#waiting.length === 0) this.#waitingSince = performance.now()
     this.#waiting.push({ bytes, deviceId })
     this.#waitingBytes += bytes.length
     if (this.#isFlushPlanned) return
@@ -218,6 +233,7 @@ export class Connection extends Duplex {
 
   // One buffer per turn, and the next only when the kernel has taken the last: what waits here can still be taken back.
   #flush(): void {
+    if (!this.#isReviewed()) return
     while (this.#waiting.length > 0 && this.#socket.writableLength === 0 && this.#socket.writable) {
       const batch: Buffer[] = []
       let bytes = 0
@@ -236,6 +252,19 @@ export class Connection extends Duplex {
       this.#isDrainAwaited = false
       this.emit('drain')
     }
+  }
+
+  /** False when nothing may be written yet: who was stopped for a while learns first what has been taken away meanwhile. */
+  #isReviewed(): boolean {
+    const { reviewer } = this
+    const isStale = this.#waiting.length > 0 && performance.now() - this.#waitingSince > STALE_MS
+    if (!reviewer || !isStale || this.destroyed) return true
+    if (!reviewer.isServing()) {
+      void reviewer.whenServing().then((isServing) => isServing && this.#flush())
+      return false
+    }
+    this.takeBack((deviceId) => !reviewer.mayStillHave(deviceId))
+    return true
   }
 
   #taken(): void {

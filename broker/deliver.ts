@@ -7,6 +7,7 @@ import type { Via } from '@ridethrough/protocol/policy.ts'
 import { mayOn } from '@ridethrough/protocol/rights.ts'
 import { ERRORS_TOPIC, parseTopic, type Topic, type TopicName } from '@ridethrough/protocol/topic.ts'
 import type { AedesPublishPacket } from 'aedes'
+import type { Reviewer } from './connection.ts'
 import type { Emitter } from './emitter.ts'
 import { encodePublish, type PublishFrame, type QoS, withPacketId } from './frame.ts'
 import type { Metrics } from './metrics.ts'
@@ -58,6 +59,17 @@ export class Delivery {
 
   get isServing(): boolean {
     return this.#options.isServing()
+  }
+
+  /** The look at what has waited to be written. */
+  reviewerOf(session: Session): Reviewer {
+    const { isServing, clock } = this.#options
+    return {
+      isServing,
+      whenServing: () => this.whenServing(),
+      mayStillHave: (deviceId) =>
+        this.#wayTo(session, { kind: 'device', deviceId, suffix: 'state' }, clock.now()) !== undefined,
+    }
   }
 
   #mustWait(topic: TopicName): boolean {
