@@ -73,7 +73,7 @@ function Everybody({ device }: Props) {
   const field = (name: 'date' | 'time') => ({
     value: wall?.[name] ?? '',
     onChange: (event: { currentTarget: { value: string } }) =>
-      setWall((before) => ({ ...(before ?? wallAt(now, viewerZone())), [name]: event.currentTarget.value })),
+      setWall({ ...(wall ?? wallAt(now, viewerZone())), [name]: event.currentTarget.value }),
   })
   return (
     <Stack gap="sm">
