@@ -57,7 +57,7 @@ const BODY_LIMIT = 64 * 1024
 const QUIET = new Set(['/healthz', '/readyz', '/metrics'])
 
 /** Wherever these stand in what is logged, they are blackened. `code` only in bodies: elsewhere it names an error. */
-const SECRETS = ['authorization', 'cookie', 'set-cookie', 'password', 'token']
+const SECRETS = ['authorization', 'sec-websocket-protocol', 'cookie', 'set-cookie', 'password', 'token', 'pin']
 const REDACT = [
   ...SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
   'body.code',
