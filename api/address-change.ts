@@ -2,7 +2,6 @@
 import { dropPendingAccounts, findAccountByAddress, lockAddress } from '@ridethrough/db/query/account.ts'
 import { type LockedAccount, setAddress } from '@ridethrough/db/query/account-change.ts'
 import { countWrongCodesOf, deleteEmailCodes, findCodeOf, insertEmailCode } from '@ridethrough/db/query/email-code.ts'
-import { bindWaitingShares } from '@ridethrough/db/query/share.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import { foldAddress } from '@ridethrough/protocol/http/common.ts'
@@ -15,6 +14,7 @@ import { recordEvent, recordingRefusals, type SignedIn } from './event.ts'
 import { bindGuestEntries } from './guest/ending.ts'
 import { postMail } from './mail/post.ts'
 import { sendNotice } from './session-start.ts'
+import { bindShares } from './share/waiting.ts'
 import { lockOwnAccount } from './step-up.ts'
 import type { Place } from './whereabouts.ts'
 
@@ -69,7 +69,7 @@ export async function confirmAddressChange(
       await dropPendingAccounts(tx, folded)
       await setAddress(tx, account.id, email, folded)
       await deleteEmailCodes(tx, account.id, [...PURPOSES, 'reset-password'])
-      const devices = await bindWaitingShares(tx, folded, account.id)
+      const devices = await bindShares(context, tx, folded, account.id)
       await bindGuestEntries(context, tx, actor, folded, account.id)
       await sendNotice(context, tx, account, 'addressChanged', place, email)
       await recordEvent(tx, actor, { kind: act.kind, subject: { from: account.email, to: email } })

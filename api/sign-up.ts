@@ -10,7 +10,6 @@ import {
 } from '@ridethrough/db/query/account.ts'
 import { asIf } from '@ridethrough/db/query/as-if.ts'
 import { countWrongEmailCode, findEmailCode, insertEmailCode, useEmailCode } from '@ridethrough/db/query/email-code.ts'
-import { bindWaitingShares } from '@ridethrough/db/query/share.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { NewAccount } from '@ridethrough/protocol/http/account.ts'
@@ -24,6 +23,7 @@ import { postMail } from './mail/post.ts'
 import { checkNewPassword } from './password-policy.ts'
 import { networkOf } from './refusals.ts'
 import { type StartedSession, startSession } from './session-start.ts'
+import { bindShares } from './share/waiting.ts'
 import type { Place } from './whereabouts.ts'
 
 /** Mails a code to a new address, and to one that has an account the word that it has one. */
@@ -100,7 +100,7 @@ async function prove(
     if (found.expiresAt.getTime() <= now) return new Fault('code-expired', 'The code is too old: ask for another one')
     await useEmailCode(tx, found.id, new Date(now))
     await proveAddress(tx, found.accountId, folded, new Date(now))
-    const devices = await bindWaitingShares(tx, folded, found.accountId)
+    const devices = await bindShares(context, tx, folded, found.accountId)
     await bindGuestEntries(context, tx, asker, folded, found.accountId)
     const signedIn = await startSession(context, tx, found.accountId, place, ['address'])
     const actor = { accountId: found.accountId, credentialId: null, companyId: signedIn.account.company.id }

@@ -279,6 +279,10 @@ test('a share to an address without an account waits for whoever proves it [R11]
   const { body } = await anybody('POST', '/accounts/verify', { email, code: proof })
   const asNew = clientOf(harness.api, body.token)
   expect((await asNew('GET', '/shares?direction=received')).body.items).toMatchObject([{ id, state: 'pending' }])
+  const told = (await asNew('GET', '/notices')).body.items
+  expect(told).toMatchObject([
+    { kind: 'share.invited', subject: { id, by: { name: 'Ann' }, devices: [{ id: device }] } },
+  ])
   expect((await asNew('POST', `/shares/${id}/accept`, { code })).status).toBe(200)
   expect(await seenBy(asNew)).toEqual([device])
 })

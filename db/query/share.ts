@@ -139,7 +139,7 @@ export async function countWrongShareCode(tx: Db, id: string): Promise<void> {
   await tx.updateTable('share').set({ code_tries: sql`code_tries + 1` }).where('id', '=', id).execute()
 }
 
-/** R11: what was shared to an address belongs to the account that proves it. The devices of what was bound. */
+/** R11: what was shared to an address belongs to the account that proves it. The ids of what was bound, the oldest first. */
 export async function bindWaitingShares(tx: Db, folded: string, accountId: string): Promise<string[]> {
   const bound = await tx
     .updateTable('share')
@@ -149,18 +149,7 @@ export async function bindWaitingShares(tx: Db, folded: string, accountId: strin
     .where('state', '=', 'pending')
     .returning('id')
     .execute()
-  if (bound.length === 0) return []
-  const rows = await tx
-    .selectFrom('share_device')
-    .select('device_id')
-    .distinct()
-    .where(
-      'share_id',
-      'in',
-      bound.map((share) => share.id),
-    )
-    .execute()
-  return rows.map((row) => row.device_id)
+  return bound.map((share) => share.id).sort()
 }
 
 /** Who made each of these shares. */
