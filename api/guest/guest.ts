@@ -82,8 +82,10 @@ export function resendGuestInvitation(context: ApiContext, actor: SignedIn, id: 
   return recordingGuestRefusals(context, actor, 'guest.resent', id, () =>
     writeTeam(context, async (tx) => {
       const place = await lockOwnCompany(tx, actor.accountId)
-      const before = await lockOpen(tx, place, id)
-      if (before.state !== 'pending') throw invitationEnded(before)
+      const before = await lockOwn(tx, place, id)
+      // One that ran out before it was answered, whether or not that was written down, can be sent again as well.
+      const isUnanswered = before.state === 'expired' && before.answeredAt === null
+      if (before.state !== 'pending' && !isUnanswered) throw invitationEnded(before)
       if (before.endsAt && before.endsAt.getTime() <= actor.now) throw invitationEnded({ state: 'expired' })
       await checkIsNoMember(tx, place, before.folded)
       await context.throttles.resend.take(id, actor.now, tx)
@@ -118,9 +120,14 @@ export function noGuest(): Fault {
   return new Fault('not-found', 'There is no such guest of your company')
 }
 
-async function lockOpen(tx: Db, place: Place, id: string): Promise<Guest> {
+async function lockOwn(tx: Db, place: Place, id: string): Promise<Guest> {
   const guest = await lockGuest(tx, id)
   if (guest?.company.id !== place.companyId) throw noGuest()
+  return guest
+}
+
+async function lockOpen(tx: Db, place: Place, id: string): Promise<Guest> {
+  const guest = await lockOwn(tx, place, id)
   if (guest.state === 'pending' || guest.state === 'accepted') return guest
   throw new Fault('invitation-ended', `This entry is over (${guest.state}): invite them anew`)
 }

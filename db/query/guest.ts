@@ -6,6 +6,7 @@ import type { PrivilegeMask } from '@ridethrough/protocol/privilege.ts'
 import type { WeeklyWindow } from '@ridethrough/protocol/window.ts'
 import { sql } from 'kysely'
 import type { Db } from '../schema.ts'
+import { namedOnce } from './name.ts'
 
 type Named = { readonly id: string; readonly name: string }
 
@@ -151,14 +152,19 @@ async function setGuestDevices(tx: Db, companyId: string, id: string, deviceIds:
   await tx.insertInto('guest_device').values(rows).execute()
 }
 
-/** A new code in place of the old one. */
+/** A new code in place of the old one. Throws `already-invited` when one that had run out was replaced by another since. */
 export async function renewGuestCode(tx: Db, id: string, { hash, expiresAt, sentAt }: GuestCode): Promise<void> {
-  await tx
-    .updateTable('guest_entry')
-    .set({ code_hash: hash, code_expires_at: expiresAt, code_tries: 0, sent_at: sentAt })
-    .where('id', '=', id)
-    .execute()
+  const code = { code_hash: hash, code_expires_at: expiresAt, code_tries: 0, sent_at: sentAt }
+  await namedOnce('guest_entry_open', REPLACED, () =>
+    tx
+      .updateTable('guest_entry')
+      .set({ ...code, state: 'pending', ended_at: null })
+      .where('id', '=', id)
+      .execute(),
+  )
 }
+
+const REPLACED = () => new Fault('already-invited', 'This address was invited again since: send that invitation')
 
 export async function countWrongGuestCode(tx: Db, id: string): Promise<void> {
   await tx.updateTable('guest_entry').set({ code_tries: sql`code_tries + 1` }).where('id', '=', id).execute()
