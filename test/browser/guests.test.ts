@@ -1,14 +1,13 @@
 // Guests of a company in the console, on the real parts: invited, accepted, inside the host company, switched off, replaced roles.
 import { GuestView, RoleView } from '@ridethrough/protocol/http/guest.ts'
-import AxeBuilder from 'axe-core'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildConsole, WEB_DIST } from '../../bin/console.ts'
 import { openBrowser, visit } from '../support/browser.ts'
 import { type Caller, findInMail, signUp } from '../support/caller.ts'
 import { type Cloud, type Site, startCloud, startSite } from '../support/stack.ts'
+import { enterPassword, fitsItsWidth, PASSWORD, signIn, violations } from './people.ts'
 
-const PASSWORD = 'correct horse battery'
 const LINK = /(\/companies\/invitations\/[0-9a-f-]+#code=\S+)/
 
 let cloud: Cloud
@@ -36,34 +35,16 @@ beforeAll(async () => {
   if (!one || !other) throw new Error('two units are needed')
   ;[first, second] = [one, other]
   owner = (await visit(browser)).page
-  await signIn(owner, olivia.email)
+  await signIn(owner, cloud.http, olivia.email)
 }, 120_000)
 
 afterAll(async () => {
   for (const stop of stops.reverse()) await stop()
 })
 
-async function signIn(page: Page, email: string, path = ''): Promise<void> {
-  await page.goto(`${cloud.http}${path}`)
-  await enterPassword(page, email)
-}
-
-async function enterPassword(page: Page, email: string): Promise<void> {
-  await page.getByLabel('E-mail address').fill(email)
-  await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-  await page.getByRole('navigation', { name: 'Main' }).waitFor()
-}
-
-/** Violations of the page as it stands, named by rule and place, and whether it is wider than its window. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AxeBuilder.source)
-  const found = ((await page.evaluate('axe.run()')) as AxeBuilder.AxeResults).violations
-  const isWide = await page.evaluate('document.documentElement.scrollWidth > window.innerWidth')
-  return [
-    ...found.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(' ')}`)),
-    ...(isWide ? ['wider than the window'] : []),
-  ]
+/** What is wrong with the page as it stands: rules of accessibility that it breaks, and being wider than its window. */
+async function faultsOf(page: Page): Promise<string[]> {
+  return [...(await violations(page)), ...((await fitsItsWidth(page)) ? [] : ['wider than the window'])]
 }
 
 async function openTab(tab: 'guests' | 'groups' | 'roles'): Promise<void> {
@@ -84,7 +65,7 @@ async function makeGuest(name: string, terms: object): Promise<{ page: Page; ent
   const caller = await signUp(cloud.http, email, PASSWORD)
   const entry = await olivia.call('POST', '/company/guests', GuestView, { email, ...terms })
   const { page } = await visit(browser, { phone: true, dark: true })
-  await signIn(page, email)
+  await signIn(page, cloud.http, email)
   await page.goto(`${cloud.http}${await findInMail(cloud.http, email, LINK)}`)
   await page.getByRole('button', { name: 'Accept' }).click()
   await page.getByText('You are a guest of').waitFor()
@@ -104,21 +85,21 @@ test('a guest is invited with a warning, accepts, enters, sees the chosen device
   await owner.getByRole('button', { name: 'Save and send the mail' }).click()
   await owner.getByText('Tick at least one device').waitFor()
   await owner.getByRole('checkbox', { name: first }).check()
-  expect(await violations(owner)).toEqual([])
+  expect(await faultsOf(owner)).toEqual([])
   await owner.getByRole('button', { name: 'Save and send the mail' }).click()
   await owner.getByText(`${email} is invited.`).waitFor()
   await rowOf(email).getByText('Active', { exact: true }).waitFor()
   await rowOf(email).getByText('Not yet').waitFor()
-  expect(await violations(owner)).toEqual([])
+  expect(await faultsOf(owner)).toEqual([])
 
   const guest = (await visit(browser, { phone: true, dark: true })).page
-  await signIn(guest, email)
+  await signIn(guest, cloud.http, email)
   await guest.getByRole('link', { name: 'Companies' }).click()
   await guest.getByRole('region', { name: 'Invitations' }).getByText('invites you to olivia as a guest').waitFor()
-  expect(await violations(guest)).toEqual([])
+  expect(await faultsOf(guest)).toEqual([])
   await guest.goto(`${cloud.http}${await findInMail(cloud.http, email, LINK)}`)
   await guest.getByText('You keep your account and your own company').waitFor()
-  expect(await violations(guest)).toEqual([])
+  expect(await faultsOf(guest)).toEqual([])
   await guest.getByRole('button', { name: 'Accept' }).click()
 
   // Inside: the chosen device, and nothing of the other one.
@@ -129,11 +110,11 @@ test('a guest is invited with a warning, accepts, enters, sees the chosen device
   expect(await guest.getByText(second).count()).toBe(0)
   await site.simulator.control.set(first, { mains: false })
   await list.getByText('On battery').waitFor()
-  expect(await violations(guest)).toEqual([])
+  expect(await faultsOf(guest)).toEqual([])
   await list.getByRole('link', { name: first }).click()
   await guest.getByRole('heading', { name: first, level: 1 }).waitFor()
   await guest.getByRole('region', { name: 'Host company' }).getByText('olivia').waitFor()
-  expect(await violations(guest)).toEqual([])
+  expect(await faultsOf(guest)).toEqual([])
 
   // Out again with one click, and still signed in.
   await guest.getByRole('link', { name: 'Back to my own devices' }).click()
@@ -142,14 +123,14 @@ test('a guest is invited with a warning, accepts, enters, sees the chosen device
   expect(await guest.getByRole('link', { name: first }).count()).toBe(0)
   expect(await guest.getByRole('region', { name: 'Host company' }).count()).toBe(0)
   await guest.getByRole('region', { name: 'As a guest' }).getByText('olivia: 1 device').waitFor()
-  expect(await violations(guest)).toEqual([])
+  expect(await faultsOf(guest)).toEqual([])
   await guest.getByRole('link', { name: 'Enter olivia' }).click()
   await list.getByText(first).waitFor()
 
   await owner.reload()
   await rowOf(email).getByText('Validated').waitFor()
   await owner.getByRole('button', { name: `Switch off ${email}` }).click()
-  expect(await violations(owner)).toEqual([])
+  expect(await faultsOf(owner)).toEqual([])
   await confirm(owner, 'Switch off')
   await owner.getByText(`${email} is switched off. `).waitFor()
   // The open page follows by itself and says why.
@@ -183,7 +164,7 @@ test('a change of a guest applies when it is saved, all of it at once; the end i
   await owner.getByRole('checkbox', { name: second }).check()
   await owner.getByRole('checkbox', { name: first }).uncheck()
   await owner.getByText('Nothing applies until you save.').waitFor()
-  expect(await violations(owner)).toEqual([])
+  expect(await faultsOf(owner)).toEqual([])
   expect(await olivia.call('GET', `/company/guests/${entry.id}`, GuestView)).toMatchObject({
     devices: [{ name: first }],
   })
@@ -196,7 +177,7 @@ test('a change of a guest applies when it is saved, all of it at once; the end i
   await confirm(owner, 'End')
   await owner.getByText('The access of greta@example.org has ended.').waitFor()
   await guest.getByText('You are not a guest of this company').waitFor()
-  expect(await violations(guest)).toEqual([])
+  expect(await faultsOf(guest)).toEqual([])
 }, 120_000)
 
 test('groups are made, and given with privileges of their own; what is in none of them is invisible [R32]', async () => {
@@ -204,7 +185,7 @@ test('groups are made, and given with privileges of their own; what is in none o
   await owner.getByRole('button', { name: 'Make a group' }).click()
   await owner.getByLabel('Name').fill('Server room')
   await owner.getByRole('checkbox', { name: second }).check()
-  expect(await violations(owner)).toEqual([])
+  expect(await faultsOf(owner)).toEqual([])
   await owner.getByRole('button', { name: 'Make the group' }).click()
   await owner.getByText('Server room is made.').waitFor()
 
@@ -213,14 +194,14 @@ test('groups are made, and given with privileges of their own; what is in none o
   await owner.getByRole('radio', { name: 'Groups', exact: true }).check()
   await owner.getByRole('checkbox', { name: 'Server room' }).check()
   await owner.getByLabel('Role in Server room').selectOption({ label: 'Maintain' })
-  expect(await violations(owner)).toEqual([])
+  expect(await faultsOf(owner)).toEqual([])
   await owner.getByRole('button', { name: 'Save and send the mail' }).click()
   await owner.getByText('gerda@example.org is invited.').waitFor()
   await rowOf('gerda@example.org').getByText('By group').waitFor()
 
   const { page } = await visit(browser, { phone: true })
   await signUp(cloud.http, 'gerda@example.org', PASSWORD)
-  await signIn(page, 'gerda@example.org')
+  await signIn(page, cloud.http, 'gerda@example.org')
   await page.goto(`${cloud.http}${await findInMail(cloud.http, 'gerda@example.org', LINK)}`)
   await page.getByRole('button', { name: 'Accept' }).click()
   const list = page.getByRole('list', { name: 'Devices of olivia' })
@@ -240,7 +221,7 @@ test('deleting a role that is in use says whom it concerns and asks for the one 
   await owner.getByRole('button', { name: 'Make a role' }).click()
   await owner.getByLabel('Name').fill('Night shift')
   await owner.getByRole('checkbox', { name: 'Run tests' }).check()
-  expect(await violations(owner)).toEqual([])
+  expect(await faultsOf(owner)).toEqual([])
   await owner.getByRole('button', { name: 'Make the role' }).click()
   await rowOf('Night shift').getByText('Not in use').waitFor()
   const day = await olivia.call('POST', '/company/roles', RoleView, { name: 'Day shift', privileges: ['monitor'] })
@@ -256,7 +237,7 @@ test('deleting a role that is in use says whom it concerns and asks for the one 
   await rowOf('Night shift').getByText('1 guest').waitFor()
   await owner.getByRole('button', { name: 'Delete Night shift' }).click()
   await owner.getByText('It is in use by 1 guest.').waitFor()
-  expect(await violations(owner)).toEqual([])
+  expect(await faultsOf(owner)).toEqual([])
   await confirm(owner, 'Replace and delete')
   await owner.getByText('Choose the role that takes its place.').first().waitFor()
   await owner.getByLabel('In its place').selectOption(day.id)
@@ -272,7 +253,7 @@ test('the link under another account says so, switches, and brings the right one
   await signUp(cloud.http, email, PASSWORD)
   const other = await signUp(cloud.http, 'otto@example.org', PASSWORD)
   const { page } = await visit(browser, { phone: true })
-  await signIn(page, other.email)
+  await signIn(page, cloud.http, other.email)
   expect(await page.getByRole('link', { name: 'Companies' }).count()).toBe(0)
   // An invitation brings it, without a reload.
   const own = await olivia.call('POST', '/company/guests', GuestView, {
@@ -284,7 +265,7 @@ test('the link under another account says so, switches, and brings the right one
   await page.getByRole('link', { name: 'Companies' }).waitFor({ state: 'detached' })
   await page.goto(`${cloud.http}${await findInMail(cloud.http, email, LINK)}`)
   await page.getByText(`This invitation is not for ${other.email}`).waitFor()
-  expect(await violations(page)).toEqual([])
+  expect(await faultsOf(page)).toEqual([])
   await page.getByRole('button', { name: 'Switch to another account' }).click()
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   await enterPassword(page, email)
