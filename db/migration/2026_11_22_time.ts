@@ -19,6 +19,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create index guest_entry_ends on guest_entry (ends_at) where state in ('pending', 'accepted') and ends_at is not null;
     create index guest_entry_code_expires on guest_entry (code_expires_at) where state = 'pending';
     create index link_ends on link (ends_at) where ended_at is null and ends_at is not null;
+    create index share_ending on share (ends_at) where state = 'accepted' and ending_noticed_at is null and ends_at is not null;
+    create index guest_entry_ending on guest_entry (ends_at) where state = 'accepted' and ending_noticed_at is null and ends_at is not null;
+    create index link_ending on link (ends_at) where ended_at is null and ending_noticed_at is null and ends_at is not null;
     create index notice_created on notice (created_at);
   `)
 

@@ -42,31 +42,40 @@ export async function expireOne(
   now: Date,
   except: readonly string[],
 ): Promise<Ending | undefined> {
-  const others = sql`id <> all(${[...except]}::uuid[])`
-  const isEnded = sql`ends_at <= ${now}`
+  const isOther = sql`id <> all(${[...except]}::uuid[])`
   if (kind === 'link') {
     return describe(
       tx,
       kind,
-      sql`with due as (select id from link where ended_at is null and ${isEnded} and ${others} order by ends_at limit 1 for update skip locked)
+      sql`with due as (
+          select id from link where ended_at is null and ends_at <= ${now} and ${isOther}
+          order by ends_at limit 1 for update skip locked
+        )
         update link t set ended_at = t.ends_at from due where t.id = due.id
         returning t.id, false as is_pending, t.ends_at`,
     )
   }
-  const isUnanswered = sql`state = 'pending' and code_expires_at <= ${now}`
-  return describe(
-    tx,
-    kind,
-    sql`with due as (
-        select id, state, least(ends_at, case when state = 'pending' then code_expires_at end) as over_at
-        from ${TABLE[kind]}
-        where state in ('pending', 'accepted') and (${isEnded} or (${isUnanswered})) and ${others}
-        order by id limit 1 for update skip locked
-      )
-      update ${TABLE[kind]} t set state = 'expired', ended_at = due.over_at, code_hash = null, code_expires_at = null
-      from due where t.id = due.id
-      returning t.id, due.state = 'pending' as is_pending, case when due.over_at = t.ends_at then t.ends_at end as ends_at`,
+  // One after the other, each along an index of its own: mostly there is none, and that has to be told quickly.
+  const isOpen = sql`state in ('pending', 'accepted')`
+  return (
+    (await describe(tx, kind, expiry(kind, sql`${isOpen} and ends_at <= ${now} and ${isOther} order by ends_at`))) ??
+    describe(
+      tx,
+      kind,
+      expiry(kind, sql`state = 'pending' and code_expires_at <= ${now} and ${isOther} order by code_expires_at`),
+    )
   )
+}
+
+/** Of the first of these. */
+function expiry(kind: 'share' | 'guest', which: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`with due as (
+      select id, state, least(ends_at, case when state = 'pending' then code_expires_at end) as over_at
+      from ${TABLE[kind]} where ${which} limit 1 for update skip locked
+    )
+    update ${TABLE[kind]} t set state = 'expired', ended_at = due.over_at, code_hash = null, code_expires_at = null
+    from due where t.id = due.id
+    returning t.id, due.state = 'pending' as is_pending, case when due.over_at = t.ends_at then t.ends_at end as ends_at`
 }
 
 /** Marks one that ends after `now` and until `until`, of which nobody was told yet. */
