@@ -256,7 +256,7 @@ test('an open link ends with its period, by a timer, without any message [R22]',
       return NOTHING_CUT
     },
   })
-  const { linkId, sessionId } = await openedLink(world, new Date(Date.now() + 700))
+  const { linkId, sessionId } = await openedLink(world, new Date(Date.now() + 3000))
   await edge.open('link', linkId, sessionId)
-  await expect.poll(() => over).toEqual([sessionId])
+  await expect.poll(() => over, { timeout: 30_000 }).toEqual([sessionId])
 })

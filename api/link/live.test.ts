@@ -93,9 +93,9 @@ test('stopped, narrowed and let go on while it is watched [R22 R71]', async () =
 })
 
 test('a link that runs out closes by the clock, without a message from anybody [R22 R71]', async () => {
-  const { token } = await makeLink(asAnn, [rack], { until: new Date(Date.now() + 2500).toISOString() })
+  const { token } = await makeLink(asAnn, [rack], { until: new Date(Date.now() + 8000).toISOString() })
   const viewer = await watch(token)
-  await expect.poll(() => viewer.closedAt(), { timeout: 6000 }).toBeDefined()
+  await expect.poll(() => viewer.closedAt(), { timeout: 50_000 }).toBeDefined()
 })
 
 test('the socket opens by the token of a link only, and asks nothing [R22 R70 R74]', async () => {
@@ -172,9 +172,9 @@ test('whatever a device reports, frames and answers hold what the link names and
       for (const name of last?.names ?? []) if (isAllowed(name)) expect(said).toContain(`value-of-${name}`)
       viewer.socket.terminate()
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   )
-}, 60_000)
+}, 120_000)
 
 test('what an agent says of a problem stays at home: it may name addresses [R22]', async () => {
   const { db } = harness.database
