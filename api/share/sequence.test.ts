@@ -85,8 +85,11 @@ afterAll(() => harness.stop())
 test('any sequence, two at a time, is what one order of the two makes of it, and five is the limit [R16 R17 R18 R25]', {
   timeout: (SECONDS + 60) * 1000,
 }, async () => {
+  const end = Date.now() + SECONDS * 1000
   await fc.assert(
     fc.asyncProperty(fc.array(arbBegun, { minLength: 4, maxLength: 5 }), arbSequence, async (shares, sequence) => {
+      // However slow the machine is, what was begun is brought to its end.
+      if (Date.now() > end) return
       const { world, begun } = await makeWorld(shares)
       let models = begun
       for (const pair of sequence) {
@@ -97,7 +100,7 @@ test('any sequence, two at a time, is what one order of the two makes of it, and
       }
       await checkAll(world, models)
     }),
-    { numRuns: 100_000, interruptAfterTimeLimit: SECONDS * 1000, markInterruptAsFailure: false },
+    { numRuns: SECONDS * 50 },
   )
   // A run that is refused everything would prove nothing; a long one gets everywhere.
   expect(tally.size).toBeGreaterThan(0)
@@ -298,10 +301,14 @@ async function run(world: World, act: Act): Promise<Outcome> {
     case 'extend':
       return take(owner, 'PATCH', path, { until: null })
     case 'lapse': {
-      const end = Date.now() + 100
-      const outcome = await take(owner, 'PATCH', path, { until: new Date(end).toISOString() })
-      await new Promise((resolve) => setTimeout(resolve, Math.max(end - Date.now(), 0) + 2))
-      return outcome
+      // A busy machine may take longer than that to get there: then a later end is asked for.
+      for (let ms = 100; ; ms *= 2) {
+        const end = Date.now() + ms
+        const outcome = await take(owner, 'PATCH', path, { until: new Date(end).toISOString() })
+        if (outcome.code === 'input-invalid') continue
+        await new Promise((resolve) => setTimeout(resolve, Math.max(end - Date.now(), 0) + 2))
+        return outcome
+      }
     }
   }
 }
