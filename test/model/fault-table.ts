@@ -122,12 +122,14 @@ export const FAULTS: readonly Fault[] = [
     'options.sessions.ofPrincipal(principal).map(',
     'options.sessions.ofPrincipal(principal).slice(0, 1).map(',
   ),
-  one(
-    'a takeover leaves the connection before it',
-    'broker/broker.ts',
-    "before.connection.cut('taken-over')",
-    'void before.connection',
-  ),
+  {
+    // The engine ends whoever has the same name, so it must not know the name either.
+    name: 'a takeover leaves the connection before it',
+    patches: [
+      { file: 'broker/broker.ts', find: "before.connection.cut('taken-over')", replace: 'void before.connection' },
+      { file: 'broker/broker.ts', find: 'client.id = session.key', replace: 'client.id = String(Math.random())' },
+    ],
+  },
   one('a client id is taken over from another credential', 'broker/sessions.ts', 'principal.credentialId', "'any'"),
   one(
     'the credential of a share outlives the share',
