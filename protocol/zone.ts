@@ -5,8 +5,6 @@ export type Offset = { readonly from: number; readonly ms: number }
 
 // No place has changed its clocks twice within a week since 1970; Morocco, with four changes a year, leaves a month between.
 const STEP_MS = 7 * 86_400_000
-/** The last instant that a Date can hold, less two years. */
-const LAST_INSTANT = 8.64e15 - 2 * 366 * 86_400_000
 /** Asking Intl costs microseconds, so each year of a zone is asked for once; many more than anybody's devices need. */
 const MAX_YEARS = 1000
 
@@ -16,7 +14,7 @@ const years = new Map<string, readonly Offset[]>()
 /** What holds at `from`, and each change up to `until`, ascending. Empty for a zone or an instant that does not exist. */
 export function offsetsBetween(timeZone: string, from: number, until: number): readonly Offset[] {
   const format = formatOf(timeZone)
-  if (!format || !(Math.abs(from) < LAST_INSTANT) || !(Math.abs(until) < LAST_INSTANT)) return []
+  if (!format) return []
   const found: Offset[] = []
   for (let year = yearOf(from); year <= yearOf(until); year += 1) {
     for (const offset of offsetsOf(timeZone, format, year)) if (offset.from <= until) found.push(offset)
@@ -35,6 +33,8 @@ function offsetsOf(timeZone: string, format: Intl.DateTimeFormat, year: number):
 }
 
 function findOffsets(format: Intl.DateTimeFormat, from: number, until: number): Offset[] {
+  // A year at the end of time, of which a Date holds only a part.
+  if (!(from < until)) return []
   const found: Offset[] = [{ from, ms: offsetAt(format, from) }]
   let before = from
   while (before < until) {
@@ -43,8 +43,7 @@ function findOffsets(format: Intl.DateTimeFormat, from: number, until: number): 
     if (ms !== found.at(-1)?.ms) found.push({ from: changeBetween(format, before, after), ms })
     before = after
   }
-  // What begins with the next year belongs to the next year.
-  return found.filter((offset) => offset.from < until)
+  return found
 }
 
 /** The first instant at which what holds at `until` holds. */

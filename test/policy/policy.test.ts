@@ -8,7 +8,7 @@ import {
   type Refusal,
   type ShareFact,
 } from '@ridethrough/protocol/policy.ts'
-import { BUILT_IN_ROLES, maskOf, PRIVILEGES, type Privilege } from '@ridethrough/protocol/privilege.ts'
+import { BUILT_IN_ROLES, maskOf, PRIVILEGES, type Privilege, privilegesOf } from '@ridethrough/protocol/privilege.ts'
 import { compileRights, devicesWith, mayOn } from '@ridethrough/protocol/rights.ts'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -91,6 +91,19 @@ describe('who may do what', () => {
     expect(decide({ accountId: 'ann', scope }, 'reboot', rack, facts, 0)).toEqual(no('scope'))
     expect(decide({ accountId: 'ann', scope }, 'monitor', { ...rack, id: 'desk' }, facts, 0)).toEqual(no('scope'))
   })
+})
+
+test('the built-in roles hold what they are said to hold [R20]', () => {
+  const viewer = ['monitor', 'notify', 'history', 'report']
+  const operator = [...viewer, 'diagnose', 'reboot', 'shed']
+  const held = Object.entries(BUILT_IN_ROLES).map(([role, mask]) => [role, privilegesOf(mask).sort()])
+  expect(Object.fromEntries(held)).toEqual({
+    viewer: viewer.toSorted(),
+    operator: operator.toSorted(),
+    maintainer: [...operator, 'configure', 'firmware', 'licence'].sort(),
+    owner: [...PRIVILEGES].sort(),
+  })
+  expect(NO_FACTS).toEqual({ memberships: [], shares: [], guests: [], links: [] })
 })
 
 describe('in every small world', () => {

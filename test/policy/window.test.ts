@@ -165,7 +165,8 @@ describe('rows', () => {
     const always = [{ days: everyDay, from: '00:00', until: '24:00' }]
     expect(scheduleOf(always, 'Europe/Atlantis').insideAt(0)).toBe(false)
     expect(scheduleOf(always, 'Europe/Atlantis').nextChange(0)).toBeNull()
-    for (const now of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 8.64e15]) {
+    expect(offsetsBetween('Europe/Atlantis', 0, 1)).toEqual([])
+    for (const now of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 8.64e15, -8.64e15]) {
       expect(scheduleOf(always, 'UTC').insideAt(now)).toBe(false)
       expect(scheduleOf(always, 'UTC').nextChange(now)).toBeNull()
     }
@@ -215,9 +216,21 @@ describe('zones', () => {
     const ask = () => offsetsBetween('Pacific/Chatham', at('2031-01-05T00:00Z'), at('2031-12-05T00:00Z'))
     const first = ask()
     expect(asked).toHaveBeenCalled()
+    offsetsBetween('Pacific/Chatham', at('2032-01-05T00:00Z'), at('2032-12-05T00:00Z'))
     asked.mockClear()
+    const made = vi.spyOn(Intl, 'DateTimeFormat')
     expect(ask()).toEqual(first)
     expect(asked).not.toHaveBeenCalled()
+    expect(made).not.toHaveBeenCalled()
+  })
+
+  test('what is kept of clocks is bounded, whatever years are asked for', () => {
+    const ask = (year: number) => offsetsBetween('UTC', Date.UTC(year, 5), Date.UTC(year, 6))
+    ask(2100)
+    for (let year = 3000; year < 4001; year += 1) ask(year)
+    const asked = vi.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts')
+    ask(2100)
+    expect(asked).toHaveBeenCalled()
   })
 })
 
