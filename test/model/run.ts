@@ -119,8 +119,6 @@ class Model {
     const { operations, onProgress } = this.#scene
     const started = performance.now()
     let what: string | undefined
-    await this.#connectSenders()
-    await this.#readers.connectAll()
     while (what === undefined && this.#operations < operations) {
       try {
         await this.#round()
@@ -138,6 +136,10 @@ class Model {
   async #round(): Promise<void> {
     const { stallEvery = 1500, random } = this.#scene
     this.#rounds += 1
+    if (this.#rounds === 1) {
+      await this.#connectSenders()
+      await this.#readers.connectAll()
+    }
     if (this.#rounds % stallEvery === 0) await this.#stalledRound()
     else if (random.chance(0.9)) await this.#changeWhilePublishing()
     await this.#readers.act(3 + random.below(8))
