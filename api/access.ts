@@ -7,6 +7,7 @@ import type { EdgeReport } from '@ridethrough/protocol/http/share.ts'
 import { type AccountSubject, decide, grantsOn, privilegesAt } from '@ridethrough/protocol/policy.ts'
 import { NO_PRIVILEGES, PRIVILEGE_TEXT, type Privilege } from '@ridethrough/protocol/privilege.ts'
 import type { ApiContext } from './context.ts'
+import { gatheringEvents } from './event.ts'
 
 /**
  * Makes a change and resolves only when no edge serves anything under the rights before it. A Fault that is returned
@@ -17,7 +18,7 @@ export async function changeAccess<T>(
   make: (tx: Db) => Promise<{ readonly result: T; readonly change: AccessChange } | Fault>,
 ): Promise<{ readonly result: T; readonly access: EdgeReport }> {
   const made = await db.transaction().execute(async (tx) => {
-    const outcome = await make(tx)
+    const outcome = await gatheringEvents(tx, () => make(tx))
     if (outcome instanceof Fault) return outcome
     return { result: outcome.result, version: await recordAccessChange(tx, outcome.change) }
   })

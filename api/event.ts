@@ -72,6 +72,22 @@ export function stampRequests(app: FastifyInstance, { clock }: Pick<ApiContext, 
   })
 }
 
+/** Events of transactions that write them at their end. */
+const gathered = new WeakMap<Db, NewEvent[]>()
+
+/**
+ * Runs it, and writes what it records as its very last: the head of the log is locked by one at a time until the commit,
+ * so that nobody should do anything else while holding it.
+ */
+export async function gatheringEvents<T>(tx: Db, run: () => Promise<T>): Promise<T> {
+  const events: NewEvent[] = []
+  gathered.set(tx, events)
+  const result = await run()
+  gathered.delete(tx)
+  for (const event of events) await appendEvent(tx, event)
+  return result
+}
+
 /**
  * In the transaction of the change, after it and before `recordAccessChange`: it locks the head of the log until the
  * commit. An act that concerns two companies is recorded once for each.
@@ -79,7 +95,9 @@ export function stampRequests(app: FastifyInstance, { clock }: Pick<ApiContext, 
 export async function recordEvent(tx: Db, actor: Actor, act: Act): Promise<void> {
   const event = await eventOf(tx, actor, act, 'done')
   if (isOrdinary(act) && event.companyId !== null && !(await logsOrdinary(tx, event.companyId))) return
-  await appendEvent(tx, event)
+  const later = gathered.get(tx)
+  if (later) later.push(event)
+  else await appendEvent(tx, event)
 }
 
 /** A time zone is what weekly windows are kept by, so that moving a device to another one changes who has access when. */
