@@ -2,7 +2,7 @@
 
 import type { AddressInfo } from 'node:net'
 import { systemClock } from '@ridethrough/db/clock.ts'
-import { Edge } from '@ridethrough/db/edge.ts'
+import { EDGE_CONNECTIONS, Edge } from '@ridethrough/db/edge.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
 import { migrate } from '@ridethrough/db/migrate.ts'
 import { openDb } from '@ridethrough/db/pool.ts'
@@ -74,8 +74,10 @@ async function open(
   const uses = new Uses({ db, log })
   later(() => uses.stop())
   const hub = new LiveHub({ db, clock, log, metrics, uses, isServing: () => isServing() })
+  const edgeDb = openDb(config.databaseUrl, log, { max: EDGE_CONNECTIONS })
+  later(() => edgeDb.destroy())
   const edge = await Edge.start({
-    db,
+    db: edgeDb,
     listener,
     kind: 'api',
     hooks: createEdgeHooks({ hub, reads, metrics }),

@@ -1,7 +1,7 @@
 // Puts the broker together, starts it, stops it.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { type Clock, systemClock } from '@ridethrough/db/clock.ts'
-import { Edge } from '@ridethrough/db/edge.ts'
+import { EDGE_CONNECTIONS, Edge } from '@ridethrough/db/edge.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
 import { checkServer, openDb } from '@ridethrough/db/pool.ts'
 import { markAllAgentsOffline } from '@ridethrough/db/query/agent.ts'
@@ -100,7 +100,9 @@ async function start(
     metrics,
     unsubscribe: (session, filter) => broker?.unsubscribe(session, filter),
   })
-  edge = await Edge.start({ db, listener, kind: 'broker', hooks, clock, log })
+  const edgeDb = openDb(config.databaseUrl, log, { max: EDGE_CONNECTIONS })
+  onStop(() => edgeDb.destroy())
+  edge = await Edge.start({ db: edgeDb, listener, kind: 'broker', hooks, clock, log })
   onStop(() => edge.stop())
   const authenticator = new Authenticator({ db, edge, clock, log, metrics })
   const parts = { edge, sessions, emitter, delivery, authenticator, agents, ingest, retained, clock, log, metrics }

@@ -38,6 +38,9 @@ type Change = Pick<
   'version' | 'accounts' | 'devices' | 'agents' | 'credentials' | 'links' | 'confined' | 'what'
 >
 
+/** Connections of its own: behind everybody else's statements, a lease might run out that nothing was wrong with. */
+export const EDGE_CONNECTIONS = 4
+
 const RENEW_MS = LEASE_MS / 4
 /** The longest wait of setTimeout; a later instant is looked at again then. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
