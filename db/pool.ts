@@ -18,22 +18,51 @@ export function openDb(databaseUrl: string, log: Logger, options: { max?: number
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: openPool(databaseUrl, log, options) }) })
 }
 
-/**
- * A comment at the head of a long statement: PostgreSQL then plans it once per connection and not each time. One name, one
- * text: a statement whose text depends on its arguments must not have one.
- */
-export function kept(name: string): string {
-  return `-- kept: ${name}\n`
-}
+/** How often a text is sent to one connection before it is worth preparing, and how many are prepared at most. */
+const PREPARE_FROM = 3
+const MOST_PREPARED = 300
+const MOST_COUNTED = 2000
+/** PostgreSQL's word for a prepared statement whose table has changed its shape. */
+const FEATURE_NOT_SUPPORTED = '0A000'
 
-/** Kysely hands over texts and values only, so the name of a statement to keep travels in its text. */
-class KeepingClient extends pg.Client {
+/**
+ * Prepares what is sent again and again: planning costs PostgreSQL more than running most of our statements. Statements
+ * whose text follows the length of a list are counted like others, and once there are too many no more are prepared.
+ */
+class PreparingClient extends pg.Client {
+  readonly #counts = new Map<string, number>()
+  #names = new Map<string, string>()
+  #generation = 0
+
   // biome-ignore lint/suspicious/noExplicitAny: pg has a dozen forms of this method; all but one are passed on as they are.
   override query(...args: any[]): any {
     const [text, values, ...rest] = args
-    const name = typeof text === 'string' ? /^-- kept: (\S+)/.exec(text)?.[1] : undefined
-    const passed = name === undefined ? args : [{ name, text, values }, ...rest]
-    return Reflect.apply(super.query, this, passed)
+    // Without values it may be several statements in one text, or `begin`.
+    const isOne = typeof text === 'string' && Array.isArray(values) && values.length > 0
+    const name = isOne ? this.#nameOf(text) : undefined
+    if (name === undefined) return Reflect.apply(super.query, this, args)
+    const running: unknown = Reflect.apply(super.query, this, [{ name, text, values }, ...rest])
+    if (running instanceof Promise) running.catch((error: { code?: unknown }) => this.#forget(error.code))
+    return running
+  }
+
+  #nameOf(text: string): string | undefined {
+    const known = this.#names.get(text)
+    if (known !== undefined) return known
+    const count = (this.#counts.get(text) ?? 0) + 1
+    if (this.#counts.size < MOST_COUNTED) this.#counts.set(text, count)
+    if (count < PREPARE_FROM || this.#names.size >= MOST_PREPARED) return undefined
+    const name = `s${this.#generation}_${this.#names.size}`
+    this.#names.set(text, name)
+    this.#counts.delete(text)
+    return name
+  }
+
+  /** A migration has changed a table under a process that runs: from here on it prepares anew, under other names. */
+  #forget(code: unknown): void {
+    if (code !== FEATURE_NOT_SUPPORTED) return
+    this.#generation += 1
+    this.#names = new Map()
   }
 }
 
@@ -44,7 +73,7 @@ export function openPool(databaseUrl: string, log: Logger, options: { max?: numb
     max: options.max ?? 10,
     types,
     connectionTimeoutMillis: 10_000,
-    Client: KeepingClient,
+    Client: PreparingClient,
   })
   // Without a listener an idle connection's end (a restarted server) would end the process.
   pool.on('error', (error) => log.warn({ err: error }, 'a database connection was lost'))

@@ -4,7 +4,6 @@ import { ALWAYS } from '@ridethrough/protocol/period.ts'
 import { FULL_SCOPE, type Scope, type Subject } from '@ridethrough/protocol/policy.ts'
 import { NO_PRIVILEGES } from '@ridethrough/protocol/privilege.ts'
 import { sql } from 'kysely'
-import { kept } from '../pool.ts'
 import type { Db } from '../schema.ts'
 import { hashToken, isToken } from '../token.ts'
 
@@ -49,7 +48,7 @@ export function subjectOf(credential: Credential): Subject {
  */
 export async function findCredential(db: Db, token: string, now: Date): Promise<Credential | undefined> {
   if (!isToken(token)) return undefined
-  const [found] = await list(db, 'credential-by-token', sql`c.token_hash = ${hashToken(token)}`, now)
+  const [found] = await list(db, sql`c.token_hash = ${hashToken(token)}`, now)
   const isIdle = found?.kind === 'session' && now.getTime() - (found.lastUsedAt?.getTime() ?? 0) >= IDLE_MS
   return isIdle ? undefined : found
 }
@@ -57,7 +56,7 @@ export async function findCredential(db: Db, token: string, now: Date): Promise<
 /** Those of the ids that are still live. */
 export async function liveCredentials(db: Db, ids: readonly string[], now: Date): Promise<Map<string, Credential>> {
   if (ids.length === 0) return new Map()
-  const found = await list(db, 'credentials-by-id', sql`c.id = any(${[...ids]}::uuid[])`, now)
+  const found = await list(db, sql`c.id = any(${[...ids]}::uuid[])`, now)
   return new Map(found.map((one) => [one.credentialId, one]))
 }
 
@@ -94,14 +93,14 @@ type Row = {
   step_up: boolean
 }
 
-async function list(db: Db, name: string, which: ReturnType<typeof sql>, now: Date): Promise<Credential[]> {
+async function list(db: Db, which: ReturnType<typeof sql>, now: Date): Promise<Credential[]> {
   const live = sql`c.ended_at is null and (c.expires_at is null or c.expires_at > ${now}) and ${which}`
   const ofActive = sql`join account a on a.id = c.account_id and a.active and a.deleted_at is null join company o on o.id = a.company_id`
   const asked = sql`
     o.requires_second_factor and not exists (select from totp f where f.account_id = a.id and f.confirmed_at is not null)
       and not exists (select from passkey f where f.account_id = a.id) as owes,
     o.requires_step_up as step_up`
-  const { rows } = await sql<Row>`${sql.raw(kept(name))}
+  const { rows } = await sql<Row>`
     select c.id, 'session' as kind, c.account_id as holder, c.expires_at, c.last_used_at, c.authenticated_at,
       null::int as privileges, null::uuid[] as device_ids, null::uuid as share_id, ${asked}
     from session c ${ofActive} where ${live}

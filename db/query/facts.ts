@@ -11,7 +11,6 @@ import type {
   Terms,
 } from '@ridethrough/protocol/policy.ts'
 import { type RawBuilder, sql } from 'kysely'
-import { kept } from '../pool.ts'
 import type { Db } from '../schema.ts'
 import { pastOfDevices } from './facts-past.ts'
 
@@ -36,7 +35,7 @@ type Which = {
 export function loadFactsOf(db: Db, { accounts, links }: Asked): Promise<FactSheet> {
   const ofAccounts = sql`any(${sql.val([...accounts])}::uuid[])`
   const ofLinks = sql`any(${sql.val([...links])}::uuid[])`
-  return load(db, 'facts-of-viewers', {
+  return load(db, {
     accounts: sql`select id from account where id = ${ofAccounts}`,
     shares: sql`select id from share where account_id = ${ofAccounts} and state in ('pending', 'accepted')`,
     guests: sql`select id from guest_entry where account_id = ${ofAccounts} and state in ('pending', 'accepted')`,
@@ -64,7 +63,7 @@ export function loadFactsOf(db: Db, { accounts, links }: Asked): Promise<FactShe
 export function loadFactsOn(db: Db, { accounts, links }: Asked, deviceIds: readonly string[]): Promise<FactSheet> {
   const ofAccounts = sql`any(${sql.val([...accounts])}::uuid[])`
   const ofDevices = sql`any(${sql.val([...deviceIds])}::uuid[])`
-  return load(db, 'facts-of-viewers-on-devices', {
+  return load(db, {
     accounts: sql`select id from account where id = ${ofAccounts}`,
     shares: sql`
       select distinct s.id from share_device sd join share s on s.id = sd.share_id
@@ -88,12 +87,12 @@ export function loadFactsOfAccounts(db: Db, accountIds: readonly string[]): Prom
  * and every link that shows them.
  */
 export function loadFactsOfDevices(db: Db, deviceIds: readonly string[]): Promise<FactSheet> {
-  return load(db, 'facts-of-devices', bearingOn(deviceIds))
+  return load(db, bearingOn(deviceIds))
 }
 
 /** The same as it was at a past instant; a device that was not registered then is left out. The version is today's. */
 export function loadPastFactsOfDevices(db: Db, deviceIds: readonly string[], at: Date): Promise<FactSheet> {
-  return load(db, 'past-facts-of-devices', bearingOn(deviceIds), pastOfDevices(deviceIds, at))
+  return load(db, bearingOn(deviceIds), pastOfDevices(deviceIds, at))
 }
 
 function bearingOn(deviceIds: readonly string[]): Which {
@@ -125,9 +124,9 @@ type Sheet = {
 }
 
 /** `past` hides the tables behind their rows at another time. */
-async function load(db: Db, name: string, which: Which, past?: RawBuilder<unknown>): Promise<FactSheet> {
+async function load(db: Db, which: Which, past?: RawBuilder<unknown>): Promise<FactSheet> {
   // What a device sheet does not name is left out of the lists too: the facts are about the devices that were asked for.
-  const { rows } = await sql<Sheet>`${sql.raw(kept(name))}
+  const { rows } = await sql<Sheet>`
     with ${past ? sql`${past},` : sql``} shares_asked as materialized (${which.shares}), guests_asked as materialized (${which.guests}),
     links_asked as materialized (${which.links}), who as materialized (${which.accounts}), what as materialized (${which.devices}),
     devices_of_share as (
