@@ -72,19 +72,21 @@ export function stampRequests(app: FastifyInstance, { clock }: Pick<ApiContext, 
   })
 }
 
-/** Events of transactions that write them at their end. */
-const gathered = new WeakMap<Db, NewEvent[]>()
+/** Events of transactions that write them at their end, and the companies of those who acted. */
+type Gathered = { readonly events: NewEvent[]; readonly companies: Map<string, string | null> }
+
+const gathered = new WeakMap<Db, Gathered>()
 
 /**
  * Runs it, and writes what it records as its very last: the head of the log is locked by one at a time until the commit,
  * so that nobody should do anything else while holding it.
  */
 export async function gatheringEvents<T>(tx: Db, run: () => Promise<T>): Promise<T> {
-  const events: NewEvent[] = []
-  gathered.set(tx, events)
+  const own: Gathered = { events: [], companies: new Map() }
+  gathered.set(tx, own)
   const result = await run()
   gathered.delete(tx)
-  for (const event of events) await appendEvent(tx, event)
+  for (const event of own.events) await appendEvent(tx, event)
   return result
 }
 
@@ -96,7 +98,7 @@ export async function recordEvent(tx: Db, actor: Actor, act: Act): Promise<void>
   const event = await eventOf(tx, actor, act, 'done')
   if (isOrdinary(act) && event.companyId !== null && !(await logsOrdinary(tx, event.companyId))) return
   const later = gathered.get(tx)
-  if (later) later.push(event)
+  if (later) later.events.push(event)
   else await appendEvent(tx, event)
 }
 
@@ -184,7 +186,12 @@ export async function eventOf(db: Db, actor: Actor, act: Act, outcome: NewEvent[
 
 async function companyOfAccount(db: Db, accountId: string | null): Promise<string | null> {
   if (accountId === null) return null
-  return (await findAccount(db, accountId))?.company.id ?? null
+  const known = gathered.get(db)?.companies
+  const before = known?.get(accountId)
+  if (before !== undefined) return before
+  const companyId = (await findAccount(db, accountId))?.company.id ?? null
+  known?.set(accountId, companyId)
+  return companyId
 }
 
 function isRefusal(code: FaultCode): boolean {

@@ -17,11 +17,12 @@ export async function insertNotice(
   notice: { readonly accountId: string; readonly kind: NoticeKind; readonly subject: NoticeSubject; readonly at: Date },
 ): Promise<void> {
   const { accountId, kind, subject, at } = notice
-  await tx
-    .insertInto('notice')
-    .values({ account_id: accountId, kind, subject: JSON.stringify(subject), created_at: at })
-    .execute()
-  await tellAccount(tx, accountId)
+  await sql`
+    with made as (
+      insert into notice (account_id, kind, subject, created_at) values (${accountId}, ${kind}, ${JSON.stringify(subject)}, ${at})
+      returning account_id
+    )
+    select pg_notify('notice', account_id::text) from made`.execute(tx)
 }
 
 /** Those of one account, the newest first. `before`: the id of the last one of the page before. */
