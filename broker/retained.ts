@@ -63,11 +63,15 @@ export class RetainedStates {
 
   /** Sends what is kept of the subscriber's devices under this filter; looks at those devices only. */
   async send(delivery: Delivery, session: Session, filter: string, qos: QoS): Promise<void> {
-    // A device that was deleted and claimed by somebody else keeps its id: its former owner's state must be gone first.
-    if (this.#seen < session.principal.version) await this.#lookNow()
-    if (!delivery.isServing) await delivery.whenServing()
+    // A device that was deleted and claimed by somebody else keeps its id: its former owner's state must be gone first. Rights
+    // may have come while this waited for the lease, or the lease ended while it looked.
+    for (;;) {
+      if (this.#seen < session.principal.version) await this.#lookNow()
+      else if (delivery.isServing) break
+      else if (!(await delivery.whenServing())) return
+    }
     // unsubscribed, or cut, while this waited
-    if (!session.subscriptions.has(filter)) return
+    if (session.connection.destroyed || !session.subscriptions.has(filter)) return
     const exact = filter.split('/')[2]
     const ids =
       exact !== undefined && exact !== '+' && exact !== '#' ? [exact] : session.principal.rights.byDevice.keys()

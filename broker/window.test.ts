@@ -5,6 +5,7 @@ import { Listener } from '@ridethrough/db/listen.ts'
 import { mintToken } from '@ridethrough/db/token.ts'
 import { maskOf } from '@ridethrough/protocol/privilege.ts'
 import { deviceTopic } from '@ridethrough/protocol/topic.ts'
+import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Client } from '../test/model/client.ts'
@@ -210,6 +211,52 @@ test('a message at the moment at which the clock is set waits for the lease, and
   await owner.next(on(rack, 5))
   expect(owner.received.map(({ text }) => JSON.parse(text).seq)).toEqual([1, 2, 3, 4, 5])
   await Promise.all([owner.end(), sender.end()])
+})
+
+test("rights that come while a kept state waits for the lease bring no former owner's state with them", async () => {
+  const { db, bob, agent, rack, attic, sender } = await world()
+  await publishState(sender, rack, values(500))
+  await publishState(sender, attic, values(1))
+  const guest = await connectPerson(broker, bob)
+  await guest.subscribe(deviceTopic(attic, 'state'))
+  await guest.next(on(attic, 1))
+  const from = guest.received.length
+  const [locked, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let reading: Promise<void> | undefined
+  const change = { accounts: [bob.accountId], devices: [rack], agents: [agent.agentId], what: 'device changed hands' }
+  const version = await changeAccess(db, change, async (tx) => {
+    // The broker cannot renew its lease before it reads of this change ...
+    await sql`lock table access_change in access exclusive mode`.execute(tx)
+    now += HOUR
+    const before = await broker.metric('subscriptions_total{answer="granted"}')
+    void guest.subscribe('v1/devices/+/state')
+    await expect.poll(() => broker.metric('subscriptions_total{answer="granted"}')).toBe(before + 1)
+    await tx.deleteFrom('device').where('id', '=', rack).execute()
+    const mine = { company_id: bob.companyId, claimed_by: bob.accountId, agent_id: agent.agentId }
+    await tx
+      .insertInto('device')
+      .values({ id: rack, ...mine, name: 'R', plan: 'basic', time_zone: 'UTC' })
+      .execute()
+    // ... and not learn that the kept state is gone before it has its lease: whoever waits for a lock has it before them.
+    reading = db.transaction().execute(async (other) => {
+      await sql`lock table device_state in access exclusive mode`.execute(other)
+      locked.resolve()
+      await free.promise
+    })
+    const waiting = sql<{
+      count: number
+    }>`select count(*)::int as count from pg_locks where not granted and relation = 'device_state'::regclass`
+    await expect.poll(async () => (await waiting.execute(db)).rows[0]?.count).toBe(1)
+  })
+  await locked.promise
+  await settled(version)
+  free.resolve()
+  await reading
+  await guest.next(on(attic, 1), from)
+  await publishState(sender, attic, values(2))
+  await guest.next(on(attic, 2))
+  expect(guest.received.filter(({ topic }) => topic === deviceTopic(rack, 'state'))).toEqual([])
+  await Promise.all([guest.end(), sender.end()])
 })
 
 test('unsubscribed and subscribed again in one breath: the subscription is there', async () => {
