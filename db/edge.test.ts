@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { LINKABLE } from '@ridethrough/protocol/privilege.ts'
 import { mayOn } from '@ridethrough/protocol/rights.ts'
+import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../test/support/database.ts'
@@ -108,6 +109,38 @@ test('the lease ends on the wall clock too: a machine that was suspended wakes u
   expect(edge.isServing()).toBe(true)
   asleep = 3_600_000
   expect(edge.isServing()).toBe(false)
+})
+
+test('who waits for the lease waits for that, not for the changes that come after it', async () => {
+  const { db, bob, share } = await sharedWorld()
+  let step = 0
+  const applying = Promise.withResolvers<Cut>()
+  const edge = await startEdge(
+    { changed: () => applying.promise },
+    { now: () => Date.now() + step, monotonic: systemClock.monotonic },
+  )
+  await edge.open('person', bob.accountId, bob.sessionId)
+  // The renewal hangs until there is a change for the round after it.
+  const [locked, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const holding = db.transaction().execute(async (tx) => {
+    await sql`select from edge where id = ${edge.id} for update`.execute(tx)
+    locked.resolve()
+    await free.promise
+  })
+  await locked.promise
+  step = 60_000
+  const served = edge.whenServing()
+  const noticed = Promise.withResolvers<void>()
+  const off = listener.on('access_change', () => noticed.resolve())
+  await revokeShare(db, share, bob)
+  await noticed.promise
+  off()
+  free.resolve()
+  await holding
+  const late = new Promise<string>((resolve) => setTimeout(resolve, LEASE_MS / 2, 'not while a change is applied'))
+  const answer = await Promise.race([served, late])
+  applying.resolve(NOTHING_CUT)
+  expect(answer).toBe(true)
 })
 
 test('a principal that is being loaded while its right is taken away never ends up with it', async () => {

@@ -55,6 +55,8 @@ export class Edge {
   #isServed = false
   #isRegistered = false
   #isStopped = false
+  /** All rounds until none is wanted, and the one of them that is under way or was the last. */
+  #rounds: Promise<void> | undefined
   #round: Promise<void> | undefined
   #isRoundWanted = false
   #renewTimer: NodeJS.Timeout | undefined
@@ -96,7 +98,9 @@ export class Edge {
   async whenServing(): Promise<boolean> {
     if (this.isServing()) return true
     this.#lookNow()
-    await this.#round
+    // A round that was under way may have asked too early, the next has not. The rounds after it are not waited for: where
+    // changes come without a pause, so do they.
+    for (let rounds = 0; rounds < 2 && !this.isServing(); rounds += 1) await this.#round
     if (!this.isServing()) this.#endLease()
     return this.isServing()
   }
@@ -140,7 +144,7 @@ export class Edge {
     clearInterval(this.#renewTimer)
     clearTimeout(this.#clockTimer)
     clearTimeout(this.#leaseTimer)
-    await this.#round
+    await this.#rounds
     this.#leaseEnd = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
     // An edge that says goodbye is waited for by nobody.
     await this.#options.db.deleteFrom('edge').where('id', '=', this.id).execute()
@@ -156,22 +160,20 @@ export class Edge {
 
   #lookNow(): void {
     this.#isRoundWanted = true
-    if (this.#round || this.#isStopped) return
-    this.#round = this.#rounds().finally(() => {
-      this.#round = undefined
-    })
+    if (!this.#rounds && !this.#isStopped) this.#rounds = this.#runRounds()
   }
 
-  async #rounds(): Promise<void> {
+  async #runRounds(): Promise<void> {
     while (this.#isRoundWanted && !this.#isStopped) {
       this.#isRoundWanted = false
-      try {
-        await this.#runRound()
-      } catch (error) {
+      this.#round = this.#runRound().catch((error: unknown) => {
         // Not renewed: the lease runs out by itself, and with it everybody's service.
         this.#options.log.warn({ err: error }, 'cannot confirm changes of access')
-      }
+      })
+      await this.#round
     }
+    // In one turn with the look at what is wanted: whoever asks for a round from now on begins one.
+    this.#rounds = undefined
   }
 
   /** Read what changed, apply it, then confirm it and renew the lease in one statement. */
