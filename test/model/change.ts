@@ -73,7 +73,8 @@ function randomWindow(random: Random): WeeklyWindow {
 const open = (share: Share) => share.state === 'accepted' || share.state === 'pending'
 const ofShare = (share: Share, name: string): Change => ({
   name,
-  access: { accounts: [share.accountId], devices: [...share.devices.keys()] },
+  // As the product has it: nobody else is concerned, and nothing else of theirs.
+  access: { accounts: [share.accountId], devices: [...share.devices.keys()], confined: true },
   write: (tx) => saveShare(tx, share),
 })
 

@@ -107,8 +107,8 @@ export const FAULTS: readonly Fault[] = [
   one(
     'what concerns a device does not reach who sees it',
     'db/edge.ts',
-    'change.devices.some((id) => principal.rights.byDevice.has(id))',
-    'false',
+    'return !change.confined && change.devices.some((id) => held.has(id))',
+    'return false && held.has(change.what)',
   ),
   one(
     'a credential that ends is not told to its connection',

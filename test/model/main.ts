@@ -46,6 +46,8 @@ function show(so: ModelReport): void {
     return
   }
   console.log(`\nThe broker and the model disagree after ${so.operations} operations: ${so.disagreement.what}`)
+  for (const one of so.disagreement.standing) console.log(`  ${one}`)
+  console.log('What led there:')
   for (const one of so.disagreement.after) console.log(`  ${one}`)
   console.log(`\nAgain: npm run test:model -- --seed ${so.seed} --operations ${so.operations + 100}`)
 }

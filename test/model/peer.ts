@@ -25,15 +25,15 @@ export class Peer {
   readonly filters = new Map<string, number>()
   /** Asked for while access was changing: granted before, after, or not at all. */
   readonly unsure = new Set<string>()
-  /** Kept states of these may come, by a subscription of which it is not known what was true when it was made. */
-  readonly maybeKept = new Set<string>()
   /** Filters subscribed to since the last fence. */
   readonly fresh = new Set<string>()
   /** It does not read: what is under way may be lost with the connection. */
   isStalled = false
   isOpening = false
   #expected = new Map<string, Expected>()
-  #arrived: { key: string; kept: string | undefined; arrival: Arrival }[] = []
+  /** By a subscription of which it is not known what was true when it was made: one kept state of the device, that old at most. */
+  readonly #maybeKept = new Map<string, number>()
+  #arrived: { key: string; kept: string | undefined; seq: number; arrival: Arrival }[] = []
   deliveries = 0
 
   constructor(place: number, clientId: string) {
@@ -61,12 +61,17 @@ export class Peer {
     } else this.#expected.set(key, { min, max, got: 0, qos })
   }
 
+  /** One kept state of this device may come, not older than `seq`. */
+  mayBeKept(deviceId: string, seq: number): void {
+    this.#maybeKept.set(deviceId, seq)
+  }
+
   take(arrival: Arrival): void {
     const id = arrival.topic.split('/')[2]
     const isState = /^v1\/devices\/[^/]+\/state$/.test(arrival.topic)
     const seq = isState ? /"seq":(\d+)/.exec(arrival.payload.toString('latin1', 0, 80))?.[1] : undefined
     const key = isState ? `${arrival.retain ? 'kept ' : ''}${id} ${seq}` : arrival.topic
-    this.#arrived.push({ key, kept: arrival.retain ? id : undefined, arrival })
+    this.#arrived.push({ key, kept: arrival.retain ? id : undefined, seq: Number(seq), arrival })
   }
 
   /** Names of what has not come yet and must. */
@@ -78,21 +83,15 @@ export class Peer {
 
   /** Throws when something came that nothing allows, twice, in the wrong manner, or did not come. */
   settle(isCutShort = false): void {
-    for (const { key, kept, arrival } of this.#arrived) {
+    for (const { key, kept, seq, arrival } of this.#arrived) {
       this.deliveries += 1
       const expected = this.#expected.get(key)
-      if (!expected) {
-        if (kept !== undefined && this.maybeKept.has(kept)) continue
-        throw new Disagreement(`${this.name} was sent what it may not have: ${key}`, true)
+      if (!expected || expected.got >= expected.max) {
+        if (kept !== undefined && this.#isMaybe(kept, seq)) continue
+        const isTwice = expected !== undefined && expected.max > 0
+        throw new Disagreement(`${this.name} was sent ${isTwice ? 'twice' : 'what it may not have'}: ${key}`, true)
       }
       expected.got += 1
-      const isLoose = kept !== undefined && this.maybeKept.has(kept)
-      if (expected.got > expected.max && !isLoose) {
-        throw new Disagreement(
-          `${this.name} was sent ${expected.max === 0 ? 'what it may not have' : 'twice'}: ${key}`,
-          true,
-        )
-      }
       if (expected.qos !== undefined && expected.qos !== arrival.qos) {
         throw new Disagreement(`${this.name} was sent ${key} with QoS ${arrival.qos} instead of ${expected.qos}`)
       }
@@ -104,10 +103,26 @@ export class Peer {
     this.forgetRound()
   }
 
+  /** What it was sent of the device since the last fence, and what it was to be sent. */
+  tell(deviceId: string): string[] {
+    const came = this.#arrived.filter(({ key }) => key.includes(deviceId))
+    const due = [...this.#expected].filter(([key]) => key.includes(deviceId))
+    return [
+      ...came.map(({ key, arrival: { qos, dup } }) => `came: ${key}, QoS ${qos}${dup ? ', marked as a repeat' : ''}`),
+      ...due.map(([key, { min, max, got }]) => `to come: ${key}, ${min} to ${max} times, judged so far ${got}`),
+    ]
+  }
+
+  #isMaybe(deviceId: string, seq: number): boolean {
+    const oldest = this.#maybeKept.get(deviceId)
+    this.#maybeKept.delete(deviceId)
+    return oldest !== undefined && seq >= oldest
+  }
+
   forgetRound(): void {
     this.#arrived = []
     this.#expected = new Map()
-    this.maybeKept.clear()
+    this.#maybeKept.clear()
     this.fresh.clear()
   }
 

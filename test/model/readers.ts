@@ -58,7 +58,7 @@ export class Readers {
     const anything = { peer: random.pick(connected), filter: this.#randomFilter() }
     const { peer, filter } = taken.length > 0 && random.chance(0.7) ? random.pick(taken) : anything
     if (peer.filters.has(filter) || peer.unsure.has(filter)) return
-    await this.#subscribeUnsure(peer, filter)
+    await this.#subscribeUnsure(peer, filter, before.get(peer)?.sees ?? new Set())
   }
 
   /** A reader that sees a device by a share, and what ends that share. */
@@ -164,11 +164,15 @@ export class Readers {
     }
   }
 
-  async #subscribeUnsure(peer: Peer, filter: string): Promise<void> {
+  async #subscribeUnsure(peer: Peer, filter: string, saw: ReadonlySet<string>): Promise<void> {
     const { world, clock, note } = this.#options
     const { client, credential } = peer
     if (!client || !credential || FORBIDDEN.includes(filter)) return
-    for (const { id } of world.devices) if (covers(filter, `v1/devices/${id}/state`)) peer.maybeKept.add(id)
+    for (const device of world.devices) {
+      const { id, seq } = device
+      const isSeen = saw.has(id) || maySee(world, credential, device, clock.now())
+      if (isSeen && covers(filter, `v1/devices/${id}/state`)) peer.mayBeKept(id, seq)
+    }
     peer.unsure.add(filter)
     note('subscribe', `${peer.name} to ${filter} during a change`)
     const codes = await client.subscribe([[filter, 1]])

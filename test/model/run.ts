@@ -10,10 +10,12 @@ import { pino } from 'pino'
 import { type Change, randomChange } from './change.ts'
 import { Client } from './client.ts'
 import { BASE, randomInstant, type SteppedClock, steppedClock } from './clock.ts'
+import { type KeptWatch, watchKept } from './kept.ts'
 import { Disagreement, Peer } from './peer.ts'
 import { type Random, randomFrom } from './random.ts'
 import { Readers } from './readers.ts'
 import { makeWorld } from './scene.ts'
+import { standingOf } from './standing.ts'
 import { type Agent, insertWorld } from './store.ts'
 import { type Tap, tapWrites } from './tap.ts'
 import { covers, type Device, isLive, mayEverSee, maySee, namedDevice, type World } from './world.ts'
@@ -36,9 +38,12 @@ export type ModelReport = {
   readonly kinds: Readonly<Record<string, number>>
   /** How often the broker could not renew its lease in time and cut everybody off, as it must. */
   readonly lapses: number
-  /** What the broker did that the model does not allow, or the other way round, and what led there. */
-  readonly disagreement: { readonly what: string; readonly after: readonly string[] } | undefined
+  /** What the broker did that the model does not allow, or the other way round. */
+  readonly disagreement: Parted | undefined
 }
+
+/** What the two differ in, how the model sees whom it is about, and what led there. */
+type Parted = { readonly what: string; readonly standing: readonly string[]; readonly after: readonly string[] }
 
 const PATIENCE_MS = 10_000
 const REMEMBERED = 4000
@@ -87,6 +92,7 @@ class Model {
   readonly #readers: Readers
   readonly #senders: (Client | undefined)[] = []
   readonly #tap: Tap
+  readonly #kept: KeptWatch = watchKept()
   readonly #kinds: Record<string, number> = {}
   #history: string[] = []
   #operations = 0
@@ -118,19 +124,19 @@ class Model {
   async run(): Promise<ModelReport> {
     const { operations, onProgress } = this.#scene
     const started = performance.now()
-    let what: string | undefined
-    while (what === undefined && this.#operations < operations) {
+    let parted: Parted | undefined
+    while (parted === undefined && this.#operations < operations) {
       try {
         await this.#round()
         if (this.#rounds % 1000 === 0) onProgress?.(this.#report(started, undefined))
       } catch (error) {
         if (!(error instanceof Disagreement)) throw error
         // Everybody was cut off in the middle of it: what did not come says nothing, what came must still be allowed.
-        if (this.#hasLapsed && !error.isForbidden) what = await this.#startOver()
-        else what = error.message
+        if (this.#hasLapsed && !error.isForbidden) parted = await this.#startOver()
+        else parted = this.#part(error.message)
       }
     }
-    return this.#report(started, what)
+    return this.#report(started, parted)
   }
 
   async #round(): Promise<void> {
@@ -143,6 +149,8 @@ class Model {
     if (this.#rounds % stallEvery === 0) await this.#stalledRound()
     else if (random.chance(0.9)) await this.#changeWhilePublishing()
     await this.#readers.act(3 + random.below(8))
+    // What is published from here on is newer than what is kept for those who have just subscribed.
+    await this.#keptSettled()
     if (random.chance(0.1)) await this.#disturbSenders()
     await this.#publishSome(10 + random.below(70))
     await this.#fence()
@@ -155,7 +163,7 @@ class Model {
     this.#hasLapsed = true
   }
 
-  async #startOver(): Promise<string | undefined> {
+  async #startOver(): Promise<Parted | undefined> {
     await this.#committing.catch(() => {})
     await Promise.allSettled(this.#acknowledged)
     this.#acknowledged = []
@@ -163,13 +171,13 @@ class Model {
       try {
         peer.settle(true)
       } catch (error) {
-        if (error instanceof Disagreement && error.isForbidden) return error.message
+        if (error instanceof Disagreement && error.isForbidden) return this.#part(error.message)
       }
       peer.client?.socket.destroy()
       await peer.client?.closed
       peer.left()
     }
-    if (this.#late !== undefined) return this.#late
+    if (this.#late !== undefined) return this.#part(this.#late)
     await this.#commit({ name: 'nothing', access: {}, write: async () => {} })
     this.#hasLapsed = false
     return undefined
@@ -177,11 +185,12 @@ class Model {
 
   stop(): void {
     this.#tap.stop()
+    this.#kept.stop()
     for (const sender of this.#senders) sender?.socket.destroy()
     for (const { client } of this.#peers) client?.socket.destroy()
   }
 
-  #report(started: number, what: string | undefined): ModelReport {
+  #report(started: number, disagreement: Parted | undefined): ModelReport {
     return {
       seed: this.#scene.seed,
       operations: this.#operations,
@@ -190,8 +199,16 @@ class Model {
       seconds: Math.round((performance.now() - started) / 100) / 10,
       kinds: this.#kinds,
       lapses: this.#lapses,
-      disagreement: what === undefined ? undefined : { what, after: this.#historyOf(what) },
+      disagreement,
     }
+  }
+
+  /** To be asked before anything of the round is forgotten. */
+  #part(what: string): Parted {
+    const { world, clock } = this.#scene
+    const peer = this.#peers.find(({ name }) => what.includes(`${name} `))
+    const device = world.devices.find(({ id }) => what.includes(id))
+    return { what, standing: standingOf(world, clock.now(), peer, device), after: this.#historyOf(what) }
   }
 
   /** Lines that name the reader or the device that it is about, and every change of access. */
@@ -374,12 +391,18 @@ class Model {
     if (!acknowledged.every(Boolean)) throw new Disagreement('a state was not acknowledged')
   }
 
+  async #keptSettled(): Promise<void> {
+    if (!(await within(this.#kept.settled()))) throw new Disagreement('a kept state is looked for without an end')
+  }
+
   /** Whatever was written before the answer to a ping has come: absence is as sure as presence. */
   async #fence(): Promise<void> {
     for (const peer of this.#peers) if (peer.client?.isClosed) throw new Disagreement(`${peer.name} was cut off`)
     const connected = this.#peers.filter((peer) => peer.isConnected)
+    // A kept state may be looked for in the database first, after SUBACK and longer than a ping takes.
+    await this.#keptSettled()
     await Promise.all(connected.map((peer) => peer.client?.ping()))
-    // A kept state may be looked for in the database first.
+    // What came while the lease was in doubt waits for it.
     for (let waited = 0; waited < 300 && connected.some((peer) => peer.missing().length > 0); waited += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }

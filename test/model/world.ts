@@ -97,7 +97,7 @@ export function mayEverSee(world: World, credential: Credential, device: Device,
   return waysTo(world, credential, device).some((way) => way.until === null || now < way.until)
 }
 
-function waysTo(world: World, credential: Credential, device: Device): Way[] {
+export function waysTo(world: World, credential: Credential, device: Device): Way[] {
   const ways: Way[] = []
   const account = find(world.accounts, credential.accountId)
   const sees = (mask: number) => (mask & MONITOR) === MONITOR
