@@ -41,6 +41,18 @@ export const FAULTS: readonly Fault[] = [
     'if (!topic || session.connection.destroyed) return false',
   ),
   one(
+    'a kept state is sent twice',
+    'broker/retained.ts',
+    'if (matches(filter, topic)) delivery.sendTo(',
+    'for (const _ of [1, 2]) if (matches(filter, topic)) delivery.sendTo(',
+  ),
+  one(
+    'of the states of a device the first is kept',
+    'broker/retained.ts',
+    'const newest = kept && kept.seq > seq ?',
+    'const newest = kept ?',
+  ),
+  one(
     'the end of a period is not looked at',
     'protocol/period.ts',
     "if (period.until !== null && !(now < period.until)) return 'after'",
