@@ -97,7 +97,10 @@ export async function insertGuest(tx: Db, guest: NewGuestRow): Promise<string> {
       sent_at: guest.code.sentAt,
     })
     .onConflict((conflict) =>
-      conflict.columns(['company_id', 'email_folded']).where('state', 'in', ['pending', 'accepted']).doNothing(),
+      conflict
+        .columns(['company_id', 'email_folded'])
+        .where(sql<boolean>`state in ('pending', 'accepted')`)
+        .doNothing(),
     )
     .returning('id')
     .executeTakeFirst()

@@ -56,7 +56,7 @@ export async function insertInvitation(tx: Db, invitation: NewInvitationRow): Pr
       sent_at: invitation.sentAt,
     })
     .onConflict((conflict) =>
-      conflict.columns(['company_id', 'email_folded']).where('state', '=', 'pending').doNothing(),
+      conflict.columns(['company_id', 'email_folded']).where(sql<boolean>`state = 'pending'`).doNothing(),
     )
     .returning('id')
     .executeTakeFirst()
