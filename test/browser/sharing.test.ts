@@ -185,7 +185,7 @@ test('a share with an end and hours is accepted, changed, suspended, resumed and
   await owner.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
   await said(owner, /Revoked\. 2 servers confirmed in [\d.]+ ms/)
   await recipient.getByText('Nothing is shared with you').waitFor()
-  await owner.getByText('Past').click()
+  await owner.getByText('Past', { exact: true }).click()
   await owner.getByRole('list', { name: 'Ended shares' }).getByText('Revoked', { exact: true }).waitFor()
   await recipient.getByRole('link', { name: /^Notices, \d+ unread/ }).click()
   await recipient.getByText(`Oskar ended the share of ${first} and ${second}.`).waitFor()

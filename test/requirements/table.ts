@@ -29,6 +29,8 @@ const ROWS: readonly Row[] = [
   ['R33', 'Roles are made by the company; deleting one in use asks for its replacement'],
   ['R34', '“Companies” lists invitations to accept or decline, for those who have one'],
   ['R35', 'A guest enters the host’s dashboard, sees its devices only, and is back with one click'],
+  ['R41', 'An invitation lives 48 hours or as long as is configured, is resent and withdrawn; the old link dies'],
+  ['R43', 'Inactive people cannot sign in; what they have open ends at once'],
   ['R63', 'The event log: who did what, when, from where; changes of access and refusals always'],
   ['R64', 'Charts of the past; a recipient sees it only inside their own period'],
   ['R70', 'Every connect, publish, subscribe and delivery is checked against current grants, plan and time'],
