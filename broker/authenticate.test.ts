@@ -124,6 +124,7 @@ test('credentials that take too long to check are refused, at most 256 are check
   // an edge that takes its time, as one does whose database hangs
   const edge = {
     isServing: () => true,
+    whenServing: async () => true,
     open: () => opening.promise,
     close: (principal: unknown) => closed.push(principal),
   }
