@@ -151,8 +151,9 @@ function apply(models: Models, { does, on, to, set }: Act, id = 'refused'): Mode
     return hasPlaces(models, share, wanted) ? write(share) : undefined
   }
   if (!on || does === 'meddle' || on.state === 'over') return undefined
-  if (does === 'extend') {
-    const share = { ...on, lapsed: false }
+  // Also what has run out is given another end, near or far, where its places are still free.
+  if (does === 'extend' || does === 'lapse') {
+    const share = { ...on, lapsed: does === 'lapse' }
     return !on.lapsed || hasPlaces(models, share, activeOf(on)) ? write(share) : undefined
   }
   if (on.lapsed) return undefined
@@ -169,8 +170,6 @@ function apply(models: Models, { does, on, to, set }: Act, id = 'refused'): Mode
     case 'suspend':
     case 'resume':
       return write({ ...on, suspended: does === 'suspend' })
-    case 'lapse':
-      return write({ ...on, lapsed: true })
     case 'set': {
       const left = wanted.difference(on.out)
       if (left.size === 0 || !hasPlaces(models, on, left.difference(active))) return undefined
