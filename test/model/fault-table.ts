@@ -166,6 +166,7 @@ export const FAULTS: readonly Fault[] = [
     'protocol/policy.ts',
     'return around.reduce((mask, group) => mask | group.privileges, NO_PRIVILEGES)',
     'return around[0]?.privileges ?? NO_PRIVILEGES',
+    { operations: 100_000 },
   ),
   one(
     'a guest that is switched off goes on',
@@ -228,6 +229,7 @@ export const FAULTS: readonly Fault[] = [
     'broker/emitter.ts',
     'this.#forget(filter)\n    }\n    done?.()',
     'this.#forget(filter)\n    }\n    if (done) setImmediate(done)',
+    { operations: 100_000 },
   ),
   one(
     'overlapping filters deliver twice',
@@ -264,6 +266,6 @@ export const FAULTS: readonly Fault[] = [
     'broker/retained.ts',
     'if (kept && seq <= kept.handedOn) return false',
     'if (kept && seq <= kept.seq) return false',
-    { operations: 100_000 },
+    { operations: 200_000 },
   ),
 ]

@@ -254,7 +254,10 @@ class Model {
   #changeAccess(): Change {
     const { random, world, clock } = this.#scene
     const undo = this.#lastChange?.undo
-    const change = undo && random.chance(0.4) ? undo() : randomChange(world, random, clock.now())
+    const made = undo && random.chance(0.4) ? undo() : randomChange(world, random, clock.now())
+    // One that could be confined and is not makes the broker read more, states that are just being stored among it.
+    const access = { ...made.access, confined: made.access.confined === true && random.chance(0.25) }
+    const change = { ...made, access }
     this.#lastChange = change
     this.#note('change', `${change.name} ${JSON.stringify(change.access)}`)
     return change
