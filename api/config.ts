@@ -44,6 +44,8 @@ const Environment = z.object({
     .positive()
     .max(24 * 90)
     .default(48),
+  /** Mails, and what time has ended: of several processes on one database, some may leave them to the others. */
+  JOBS: z.enum(['on', 'off']).default('on'),
   /** From one network address, over all of the API; behind a proxy, TRUST_PROXY tells the addresses apart. */
   REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(1800),
   /** Who makes the first account: whoever has the code that the server prints at its start, or whoever comes first. */
@@ -67,6 +69,7 @@ export type ApiConfig = {
   readonly defaultPlan: (typeof PLANS)[number]
   readonly invitationHours: number
   readonly requestsPerMinute: number
+  readonly jobs: 'on' | 'off'
   readonly setup: 'code' | 'open'
 }
 
@@ -99,6 +102,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): ApiCon
     defaultPlan: env.DEFAULT_PLAN,
     invitationHours: env.INVITATION_HOURS,
     requestsPerMinute: env.REQUESTS_PER_MINUTE,
+    jobs: env.JOBS,
     setup: env.SETUP,
   }
 }

@@ -104,8 +104,10 @@ async function open(
     setup: config.setup,
   }
   const mails = createMailWriter(await createMailTexts(), settings.publicUrl)
-  const jobs = await startJobs({ ...config, db, clock, log, metrics, mails, settings })
-  later(() => jobs.stop())
+  if (config.jobs === 'on') {
+    const jobs = await startJobs({ ...config, db, clock, log, metrics, mails, settings })
+    later(() => jobs.stop())
+  }
   const passwords = createPasswords()
   const refusals = new Refusals({ db, clock, log })
   later(() => refusals.stop())

@@ -14,7 +14,7 @@ let bob: Side
 let devices: string[]
 
 beforeAll(async () => {
-  harness = await startHarness()
+  harness = await startHarness({ jobs: 'off' })
   agent = await makeAgent(harness.database.db)
 })
 afterAll(() => harness.stop())

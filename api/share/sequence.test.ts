@@ -77,7 +77,7 @@ const tally = new Map<string, number>()
 
 beforeAll(async () => {
   // Each request says that it comes from elsewhere: the limit of requests per address is not what is tried here.
-  harness = await startHarness({ trustProxy: ['127.0.0.1'] })
+  harness = await startHarness({ trustProxy: ['127.0.0.1'], jobs: 'off' })
   agent = await makeAgent(harness.database.db)
 })
 afterAll(() => harness.stop())
