@@ -15,7 +15,7 @@ import { hasCode } from './data/fault.ts'
 import { LiveProvider } from './data/live.ts'
 import { EVERYTHING, LiveLink } from './data/live-link.ts'
 import { createLiveStore } from './data/live-store.ts'
-import { takeUnread } from './data/notice.ts'
+import { askUnread, takeUnread } from './data/notice.ts'
 import { API, changesSettled, mayHaveNewToken } from './data/request.ts'
 import { type Ending, paths } from './paths.ts'
 import { createConsoleRouter } from './routes.tsx'
@@ -53,6 +53,7 @@ const link = new LiveLink({
   onEvent: (event) => {
     store.apply(event)
     if (event.type === 'notices') takeUnread(queries, event.unread)
+    if (event.type === 'snapshot') askUnread(queries)
   },
   onSignedOut: () => void recheck(),
 })

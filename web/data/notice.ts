@@ -35,3 +35,8 @@ export function takeUnread(queries: QueryClient, unread: number): void {
   queries.setQueryData(unreadQuery.queryKey, unread)
   for (const key of STALE) void queries.invalidateQueries({ queryKey: [key] })
 }
+
+/** The stream has just begun, or begun again: what was told while there was none is asked for. */
+export function askUnread(queries: QueryClient): void {
+  for (const key of [...unreadQuery.queryKey, ...STALE]) void queries.invalidateQueries({ queryKey: [key] })
+}
