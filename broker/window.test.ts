@@ -207,8 +207,9 @@ test('a message at the moment at which the clock is set waits for the lease, and
   for (let seq = 1; seq <= 5; seq += 1) {
     now += HOUR
     await publishState(sender, rack, values(seq))
+    // The lease that it waits for would be void again if the clock were set while it is asked for.
+    await owner.next(on(rack, seq))
   }
-  await owner.next(on(rack, 5))
   expect(owner.received.map(({ text }) => JSON.parse(text).seq)).toEqual([1, 2, 3, 4, 5])
   await Promise.all([owner.end(), sender.end()])
 })
