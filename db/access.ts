@@ -18,6 +18,7 @@ const POLL_MS = 100
 
 export type AccessChange = {
   readonly accounts?: readonly string[]
+  /** Whoever holds anything on them is concerned; whoever may come to hold something is named among the accounts. */
   readonly devices?: readonly string[]
   readonly agents?: readonly string[]
   /** Sessions, tokens and share credentials that are over. */

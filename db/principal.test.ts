@@ -79,7 +79,9 @@ test('after changes that are confined to devices, an edge holds what reading eve
         .set({ plan: plan ?? 'basic' })
         .where('id', '=', device)
         .execute()
-      return { devices: [device], what: 'test' }
+      // Who had nothing on the old plan holds nothing that would show the change to concern them: they are named.
+      const accounts = people.map((person) => person.accountId)
+      return { accounts, devices: [device], confined: true, what: 'test' }
     },
     async ({ to }) => {
       const state = randomInt(2) === 0 ? ('accepted' as const) : ('pending' as const)
