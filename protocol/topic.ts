@@ -9,7 +9,8 @@ export type TopicFilter = string & { readonly [filterBrand]: true }
 
 export const ROOT = 'v1'
 export const AGENT_SUFFIXES = ['status', 'inventory', 'commands', 'replies'] as const
-export const DEVICE_SUFFIXES = ['state', 'backlog', 'events', 'commands'] as const
+/** `live`: what an agent shows between its samples. Handed on as it is, at QoS 0 or 1, and never stored. */
+export const DEVICE_SUFFIXES = ['state', 'backlog', 'live', 'events', 'commands'] as const
 export type AgentSuffix = (typeof AGENT_SUFFIXES)[number]
 export type DeviceSuffix = (typeof DEVICE_SUFFIXES)[number]
 
