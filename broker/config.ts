@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import type { TlsPaths } from '@ridethrough/db/tls-files.ts'
 import { z } from 'zod'
+import { LIMIT_NAMES, LIMITS, type LimitName, type Limits, variableOf } from './limits.ts'
 import { trustedProxies } from './proxy.ts'
 
 const Port = z.coerce.number().int().min(0).max(65_535)
@@ -24,7 +25,6 @@ const Environment = z
     /** Metrics name no secret, but they are nobody else's business either. */
     METRICS_HOST: z.string().min(1).default('127.0.0.1'),
     METRICS_PORT: Port.default(9180),
-    MAX_CONNECTIONS: z.coerce.number().int().min(1).default(20_000),
     STORE_PATIENCE_MS: z.coerce.number().int().min(100).default(30_000),
   })
   .refine((env) => (env.TLS_CERT === undefined) === (env.TLS_KEY === undefined), {
@@ -41,9 +41,10 @@ export type BrokerConfig = {
   readonly trustedProxies?: readonly string[] | undefined
   readonly metricsHost: string
   readonly metricsPort: number
-  readonly maxConnections: number
   /** How long a publish may wait for the database before its connection is ended. */
   readonly storePatienceMs: number
+  /** Where they differ from the defaults of `limits.ts`. */
+  readonly limits?: Partial<Limits> | undefined
 }
 
 /** Throws an Error that names every variable at fault. */
@@ -51,8 +52,10 @@ export function readBrokerConfig(environment: NodeJS.ProcessEnv = process.env): 
   // `TLS_CERT=` in a file of settings means "none".
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   const result = Environment.safeParse(given)
-  if (!result.success) {
-    throw new Error(result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '))
+  const { limits, mistakes } = readLimits(given)
+  if (!result.success || mistakes.length > 0) {
+    const issues = result.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? []
+    throw new Error([...issues, ...mistakes].join('; '))
   }
   const { data } = result
   return {
@@ -66,9 +69,29 @@ export function readBrokerConfig(environment: NodeJS.ProcessEnv = process.env): 
     trustedProxies: data.TRUSTED_PROXIES,
     metricsHost: data.METRICS_HOST,
     metricsPort: data.METRICS_PORT,
-    maxConnections: data.MAX_CONNECTIONS,
+    limits,
     storePatienceMs: data.STORE_PATIENCE_MS,
   }
+}
+
+/** Each of its own variable; one that begins alike and is none would be a limit that somebody believes to have set. */
+function readLimits(given: Readonly<Record<string, string | undefined>>) {
+  const names = new Map<string, LimitName>(LIMIT_NAMES.map((name) => [variableOf(name), name]))
+  const limits: { -readonly [Name in LimitName]?: number } = {}
+  const mistakes: string[] = []
+  for (const [variable, text] of Object.entries(given)) {
+    if (!variable.startsWith('LIMIT_')) continue
+    const name = names.get(variable)
+    if (name === undefined) {
+      mistakes.push(`${variable}: there is no such limit`)
+      continue
+    }
+    const { min, max } = LIMITS[name]
+    const value = z.coerce.number().min(min).max(max).safeParse(text)
+    if (value.success) limits[name] = value.data
+    else mistakes.push(`${variable}: ${value.error.issues[0]?.message} (from ${min} to ${max})`)
+  }
+  return { limits, mistakes }
 }
 
 function splitList(text: string): string[] {

@@ -16,6 +16,7 @@ import type { BrokerConfig } from './config.ts'
 import { Delivery } from './deliver.ts'
 import { Emitter } from './emitter.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
+import { limitsWith } from './limits.ts'
 import { createMetrics, serveMetrics } from './metrics.ts'
 import { readProxyLine, trustedProxies } from './proxy.ts'
 import { RetainedStates } from './retained.ts'
@@ -72,6 +73,7 @@ async function start(
   const listener = await Listener.start(config.databaseUrl, log)
   onStop(() => listener.stop())
 
+  const limits = limitsWith(config.limits ?? {})
   const metrics = createMetrics()
   const sessions = new Sessions()
   const emitter = new Emitter<AedesPublishPacket>({
@@ -112,7 +114,7 @@ async function start(
   const secure = tls && (await createTlsServer({ paths: tls, onSocket: accepting(broker, []), metrics, clock, log }))
   if (secure) onStop(() => secure.stop())
   const servers = secure ? [server, secure.server] : [server]
-  for (const each of servers) each.maxConnections = config.maxConnections
+  for (const each of servers) each.maxConnections = limits.connections
   const hangUp = servers.map(hangUpOn)
   onStop(async () => {
     // nobody new comes in while those that are in are shown out

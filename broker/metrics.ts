@@ -39,6 +39,12 @@ export function createMetrics() {
     enrolments: counter('enrolments_total', 'Agents seen for the first time, by outcome', 'outcome'),
     certificateExpiry: gauge('tls_certificate_expiry_seconds', 'End of the TLS certificate, in seconds since 1970'),
     cuts: counter('access_cuts_total', 'What changes of access cut off', 'what'),
+    limits: gauge('limit', 'Limits as they are set', 'name'),
+    limitHits: counter('limit_hits_total', 'What was refused, dropped or made to wait by a limit', 'name'),
+    unsigned: gauge('unsigned_connections', 'Connections that have not been answered by CONNACK'),
+    unsignedBytes: gauge('unsigned_bytes', 'Bytes held for connections before CONNACK'),
+    signIns: gauge('sign_ins', 'Sign-ins that are looked at', 'kind'),
+    signInsWaiting: gauge('sign_ins_waiting', 'Sign-ins that wait for their turn', 'kind'),
   }
 }
 

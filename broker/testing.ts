@@ -23,7 +23,9 @@ export type TestBroker = RunningBroker & {
 
 export async function startTestBroker(
   databaseUrl: string,
-  options: { clock?: Clock; storePatienceMs?: number } & Partial<Pick<BrokerConfig, 'tls' | 'trustedProxies'>> = {},
+  options: { clock?: Clock; storePatienceMs?: number } & Partial<
+    Pick<BrokerConfig, 'tls' | 'trustedProxies' | 'limits'>
+  > = {},
 ): Promise<TestBroker> {
   const logged: LogLine[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
@@ -35,10 +37,10 @@ export async function startTestBroker(
       mqttPort: 0,
       metricsHost: host,
       metricsPort: 0,
-      maxConnections: 1000,
       storePatienceMs: options.storePatienceMs ?? 10_000,
       tls: options.tls,
       trustedProxies: options.trustedProxies,
+      limits: options.limits,
     },
     log,
     options.clock ?? systemClock,

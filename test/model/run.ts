@@ -58,7 +58,7 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
   const { world, agents } = makeWorld(random, BASE)
   await insertWorld(db, world, agents)
   const listener = await Listener.start(options.databaseUrl, log)
-  const ports = { MQTT_PORT: '0', METRICS_PORT: '0', HOST: '127.0.0.1', MAX_CONNECTIONS: '1000' }
+  const ports = { MQTT_PORT: '0', METRICS_PORT: '0', HOST: '127.0.0.1' }
   const broker = await startBroker(readBrokerConfig({ DATABASE_URL: options.databaseUrl, ...ports }), log, clock)
   const port = Number(new URL(broker.mqttUrl).port)
   const model = new Model({ ...options, db, listener, clock, random, world, agents, port })
