@@ -44,8 +44,15 @@ export const LIMITS = {
   /** A renewed identity, a second try with the next secret, a flapping line: each of these connects anew at once. */
   connectBurstPerClient: limit('credential', 10, 'CONNECT of one client id', 1, ENDLESS, COME_BACK),
   signIns: limit('broker', 256, 'sign-ins looked at together', 1, 10_000, 'waits for its turn'),
-  signInsWaiting: limit('broker', 12_000, 'sign-ins that wait for their turn', 0, 1_000_000, COME_BACK),
-  signInWaitMs: limit('connection', 8000, 'ms until its turn to sign in', 100, 60_000, COME_BACK),
+  signInsWaiting: limit(
+    'broker',
+    12_000,
+    'sign-ins of agents that wait for their turn, and as many of persons',
+    0,
+    1_000_000,
+    COME_BACK,
+  ),
+  signInWaitMs: limit('connection', 7000, 'ms until its turn to sign in', 100, 60_000, COME_BACK),
   enrolmentsPerMinutePerAddress: limit('address', 20, 'new agents/min', 0, ENDLESS, 'CONNACK 5'),
   unclaimedAgents: limit('broker', 1000, 'agents without a claimed device', 0, ENDLESS, 'CONNACK 5 for new ones'),
   keepaliveMinS: limit('connection', 5, 's', 1, 60, 'CONNACK 5 below it'),
@@ -88,6 +95,9 @@ export type LimitName = keyof typeof LIMITS
 export type Limits = { readonly [Name in LimitName]: number }
 
 export const LIMIT_NAMES = Object.keys(LIMITS) as readonly LimitName[]
+const LABELS = Object.fromEntries(
+  LIMIT_NAMES.map((name) => [name, name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)]),
+) as Readonly<Record<LimitName, string>>
 export const DEFAULT_LIMITS = limitsWith({})
 
 /** The defaults, with some of them replaced. */
@@ -102,7 +112,7 @@ export function variableOf(name: LimitName): string {
 
 /** As it stands in /metrics: `connections_per_address`. */
 export function labelOf(name: LimitName): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return LABELS[name]
 }
 
 /**

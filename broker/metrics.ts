@@ -2,6 +2,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { LIMIT_NAMES, type LimitName, type Limits, labelOf } from './limits.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -46,6 +47,15 @@ export function createMetrics() {
     signIns: gauge('sign_ins', 'Sign-ins that are looked at', 'kind'),
     signInsWaiting: gauge('sign_ins_waiting', 'Sign-ins that wait for their turn', 'kind'),
   }
+}
+
+/** Something went beyond this limit. */
+export function hit(metrics: Metrics, name: LimitName): void {
+  metrics.limitHits.inc({ name: labelOf(name) })
+}
+
+export function showLimits(metrics: Metrics, limits: Limits): void {
+  for (const name of LIMIT_NAMES) metrics.limits.set({ name: labelOf(name) }, limits[name])
 }
 
 /** `isReady` decides /readyz; /healthz only says that the process answers. */
