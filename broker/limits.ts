@@ -35,6 +35,16 @@ export const LIMITS = {
   unsignedConnectionsPerAddress: limit('address', 1000, 'connections before CONNACK', 1, 1_000_000, CLOSED),
   unsignedBytes: limit('broker', 16 * MIB, 'bytes held before CONNACK', 16 * KIB, 1024 * MIB, CLOSED),
   unsignedBytesPerAddress: limit('address', 4 * MIB, 'bytes held before CONNACK', 16 * KIB, 1024 * MIB, CLOSED),
+  handshakes: limit(
+    'broker',
+    2000,
+    'PROXY, TLS or WebSocket handshakes',
+    1,
+    1_000_000,
+    'the oldest is closed, or the new one',
+  ),
+  handshakesPerAddress: limit('address', 500, 'PROXY, TLS or WebSocket handshakes', 1, 1_000_000, CLOSED),
+  handshakeMs: limit('connection', 10_000, 'ms until these are done', 100, 60_000, CLOSED),
   connectMs: limit('connection', 5000, 'ms until CONNECT is whole', 100, 60_000, CLOSED),
   connectsPerSecondPerAddress: limit('address', 50, 'CONNECT/s', 1, ENDLESS, COME_BACK),
   /** An office that has its power back: all of its agents at once, then at the rate above. */

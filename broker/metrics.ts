@@ -38,6 +38,7 @@ export function createMetrics() {
     }),
     storeFailures: counter('store_failures_total', 'Statements that failed because the database did not answer'),
     enrolments: counter('enrolments_total', 'Agents seen for the first time, by outcome', 'outcome'),
+    handshakes: gauge('handshakes', 'Connections about their PROXY line, TLS handshake or upgrade'),
     certificateExpiry: gauge('tls_certificate_expiry_seconds', 'End of the TLS certificate, in seconds since 1970'),
     cuts: counter('access_cuts_total', 'What changes of access cut off', 'what'),
     limits: gauge('limit', 'Limits as they are set', 'name'),
