@@ -14,8 +14,28 @@ const types: pg.CustomTypesConfig = {
     id === INT8 ? Number : pg.types.getTypeParser(id, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
 }
 
+const pools = new WeakMap<Db, pg.Pool>()
+
 export function openDb(databaseUrl: string, log: Logger, options: { max?: number } = {}): Db {
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: openPool(databaseUrl, log, options) }) })
+  const pool = openPool(databaseUrl, log, options)
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  pools.set(db, pool)
+  return db
+}
+
+/** A transaction with the connection that it runs on, for what Kysely has no words for (COPY). `db` must be what `openDb` gave. */
+export function transactionWithClient<T>(db: Db, work: (tx: Db, client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const pool = pools.get(db)
+  if (!pool) throw new TypeError('this is no database that openDb has opened')
+  const connected = Promise.withResolvers<pg.PoolClient>()
+  const connect = () => {
+    connected.resolve(pool.connect())
+    return connected.promise
+  }
+  const alone = new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: { connect, end: async () => {}, options: {} } }),
+  })
+  return alone.transaction().execute(async (tx) => work(tx, await connected.promise))
 }
 
 /** How often a text is sent to one connection before it is worth preparing, and how many are prepared at most. */

@@ -2,6 +2,7 @@
 import type { Sample } from '@ridethrough/protocol/message/telemetry.ts'
 import { sql } from 'kysely'
 import type { Db } from '../schema.ts'
+import { type SampleRow, toRow } from './sample-row.ts'
 
 export type DeviceSample = { readonly deviceId: string; readonly sample: Sample }
 
@@ -20,12 +21,38 @@ const IDS_PER_NOTIFICATION = 200
  */
 export function storeSamples(db: Db, samples: readonly DeviceSample[], receivedAt: Date): Promise<Advance[]> {
   return db.transaction().execute(async (tx) => {
-    const { rows } = await sql<Advance>`
+    const { advances } = await storeRows(
+      tx,
+      samples.map(({ deviceId, sample }) => toRow(deviceId, sample)),
+      receivedAt,
+    )
+    await tellDeviceStates(tx, advances)
+    return advances
+  })
+}
+
+/** To be called in the transaction that moved them. */
+export async function tellDeviceStates(tx: Db, advances: readonly Advance[]): Promise<void> {
+  for (let at = 0; at < advances.length; at += IDS_PER_NOTIFICATION) {
+    const ids = advances.slice(at, at + IDS_PER_NOTIFICATION).map(({ deviceId }) => deviceId)
+    await sql`select pg_notify('device_state', ${ids.join(',')})`.execute(tx)
+  }
+}
+
+export type Stored = {
+  readonly advances: Advance[]
+  /** How many rows of each device were not there before; a device that got none is missing. */
+  readonly fresh: ReadonlyMap<string, number>
+}
+
+/** One statement that is right for all rows: repeats, strangers, problems that begin and end within them. Needs a transaction. */
+export async function storeRows(tx: Db, rows: readonly SampleRow[], receivedAt: Date): Promise<Stored> {
+  const { rows: answers } = await sql<Answer>`
       with incoming as (
         select * from unnest(
-          ${column(samples, ({ deviceId }) => deviceId)}::uuid[], ${column(samples, ({ sample }) => sample.seq)}::bigint[],
-          ${column(samples, ({ sample }) => new Date(sample.at))}::timestamptz[], ${column(samples, statusOf)}::text[],
-          ${column(samples, variablesOf)}::jsonb[], ${column(samples, problemOf)}::text[], ${column(samples, detailOf)}::text[]
+          ${column(rows, 'deviceId')}::uuid[], ${column(rows, 'seq')}::bigint[],
+          ${sql.val(rows.map(({ at }) => new Date(at)))}::timestamptz[], ${column(rows, 'status')}::text[],
+          ${column(rows, 'variables')}::jsonb[], ${column(rows, 'problem')}::text[], ${column(rows, 'detail')}::text[]
         ) as t(device_id, seq, at, status, variables, problem, detail)
       ),
       registered as (select incoming.* from incoming join device on device.id = incoming.device_id),
@@ -33,6 +60,7 @@ export function storeSamples(db: Db, samples: readonly DeviceSample[], receivedA
         insert into sample (device_id, seq, at, received_at, status, variables, problem)
         select device_id, seq, at, ${receivedAt}, status, variables, problem from registered
         on conflict do nothing
+        returning device_id
       ),
       known as (
         select device_id, seq from device_state where device_id in (select device_id from registered) order by device_id for update
@@ -76,15 +104,22 @@ export function storeSamples(db: Db, samples: readonly DeviceSample[], receivedA
         on conflict do nothing
         returning device_id, seq
       )
-      select device_id as "deviceId", seq, false as "isFirst" from moved
-      union all select device_id, seq, true from made`.execute(tx)
-    for (let at = 0; at < rows.length; at += IDS_PER_NOTIFICATION) {
-      const ids = rows.slice(at, at + IDS_PER_NOTIFICATION).map((row) => row.deviceId)
-      await sql`select pg_notify('device_state', ${ids.join(',')})`.execute(tx)
-    }
-    return rows
-  })
+      select device_id as "deviceId", seq, false as "isFirst", null::bigint as fresh from moved
+      union all select device_id, seq, true, null::bigint from made
+      union all select device_id, null::bigint, null::boolean, count(*) from stored group by device_id`.execute(tx)
+  const advances: Advance[] = []
+  const fresh = new Map<string, number>()
+  for (const answer of answers) {
+    if (answer.fresh !== null) fresh.set(answer.deviceId, answer.fresh)
+    else advances.push({ deviceId: answer.deviceId, seq: answer.seq, isFirst: answer.isFirst })
+  }
+  return { advances, fresh }
 }
+
+type Answer = { readonly deviceId: string } & (
+  | { readonly fresh: null; readonly seq: number; readonly isFirst: boolean }
+  | { readonly fresh: number }
+)
 
 /** Makes the table of a day (UTC, `YYYY-MM-DD`) if it is not there. */
 export async function ensureSampleDay(db: Db, day: string): Promise<void> {
@@ -148,30 +183,6 @@ function toNewestSample(row: NewestRow): NewestSample {
   }
 }
 
-function column<T>(samples: readonly DeviceSample[], pick: (one: DeviceSample) => T) {
-  return sql.val(samples.map(pick))
-}
-
-function statusOf({ sample }: DeviceSample): string | null {
-  return sample.kind === 'values' ? sample.status : null
-}
-
-function variablesOf({ sample }: DeviceSample): string | null {
-  return sample.kind === 'values' ? storable(JSON.stringify(sample.variables)) : null
-}
-
-function problemOf({ sample }: DeviceSample): string | null {
-  return sample.kind === 'problem' ? sample.problem : null
-}
-
-function detailOf({ sample }: DeviceSample): string | null {
-  return sample.kind === 'problem' ? storable(sample.detail) : null
-}
-
-// PostgreSQL keeps neither NUL nor half a surrogate pair, and devices do send them: the rest of the text is worth keeping.
-function storable(text: string): string {
-  return text
-    .replace(/(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/gi, '$1\\ufffd')
-    .replaceAll('\0', '\ufffd')
-    .toWellFormed()
+function column(rows: readonly SampleRow[], name: keyof SampleRow) {
+  return sql.val(rows.map((row) => row[name]))
 }
