@@ -36,8 +36,8 @@ const values = (seq: number, charge = 100, text = 'x'): Sample => ({
 
 /** The same number is the same sample, as an agent's journal has it; so every generated one follows from its number. */
 function sampleOf(seq: number): Sample {
-  if (seq % 3 !== 0) return values(seq, seq, ['x', 'é"\\', 'a\0b\ud800'][seq % 7 === 0 ? 2 : seq % 2])
-  const what = seq % 2 === 0 ? 'no-answer' : 'nonsense'
+  if (seq % 5 < 2) return values(seq, seq, ['x', 'é"\\', 'a\0b\ud800'][seq % 7 === 0 ? 2 : seq % 2])
+  const what = seq % 10 < 8 ? 'no-answer' : 'nonsense'
   return { kind: 'problem', seq, at: at(seq), problem: what, detail: `${what} ${seq}` }
 }
 
