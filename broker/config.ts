@@ -13,10 +13,13 @@ const Environment = z
     HOST: z.string().min(1).default('0.0.0.0'),
     MQTT_PORT: Port.default(1883),
     MQTTS_PORT: Port.default(8883),
+    /** MQTT over WebSocket, and the same over TLS. Without them it is to be had at the web port only. */
+    MQTT_WS_PORT: Port.optional(),
+    MQTT_WSS_PORT: Port.optional(),
     /** Files in PEM: the certificate with those that lead to its root, and its key. Without them there is no MQTTS. */
     TLS_CERT: z.string().min(1).optional(),
     TLS_KEY: z.string().min(1).optional(),
-    /** Addresses or networks, separated by commas, that may name a client's address in a PROXY line on the plain port. */
+    /** Addresses or networks, separated by commas, that may name a client's address: in a PROXY line, or over WebSocket in X-Forwarded-For. */
     TRUSTED_PROXIES: z
       .string()
       .default('')
@@ -31,13 +34,19 @@ const Environment = z
     path: ['TLS_KEY'],
     message: 'TLS_CERT and TLS_KEY go together',
   })
+  .refine((env) => env.MQTT_WSS_PORT === undefined || env.TLS_CERT !== undefined, {
+    path: ['MQTT_WSS_PORT'],
+    message: 'needs TLS_CERT and TLS_KEY',
+  })
 
 export type BrokerConfig = {
   readonly databaseUrl: string
   readonly host: string
   /** 0 picks a free one. */
   readonly mqttPort: number
-  readonly tls?: (TlsPaths & { readonly mqttsPort: number }) | undefined
+  /** Left out: none. */
+  readonly wsPort?: number | undefined
+  readonly tls?: (TlsPaths & { readonly mqttsPort: number; readonly wssPort?: number | undefined }) | undefined
   readonly trustedProxies?: readonly string[] | undefined
   readonly metricsHost: string
   readonly metricsPort: number
@@ -62,15 +71,23 @@ export function readBrokerConfig(environment: NodeJS.ProcessEnv = process.env): 
     databaseUrl: data.DATABASE_URL,
     host: data.HOST,
     mqttPort: data.MQTT_PORT,
-    tls:
-      data.TLS_CERT && data.TLS_KEY
-        ? { mqttsPort: data.MQTTS_PORT, certPath: resolve(data.TLS_CERT), keyPath: resolve(data.TLS_KEY) }
-        : undefined,
+    wsPort: data.MQTT_WS_PORT,
+    tls: readTls(data),
     trustedProxies: data.TRUSTED_PROXIES,
     metricsHost: data.METRICS_HOST,
     metricsPort: data.METRICS_PORT,
     limits,
     storePatienceMs: data.STORE_PATIENCE_MS,
+  }
+}
+
+function readTls({ TLS_CERT, TLS_KEY, MQTTS_PORT, MQTT_WSS_PORT }: z.infer<typeof Environment>): BrokerConfig['tls'] {
+  if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined
+  return {
+    mqttsPort: MQTTS_PORT,
+    wssPort: MQTT_WSS_PORT,
+    certPath: resolve(TLS_CERT),
+    keyPath: resolve(TLS_KEY),
   }
 }
 

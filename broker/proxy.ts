@@ -1,4 +1,4 @@
-// PROXY protocol, version 1: a proxy in front tells the client's address in one line before the client's own bytes.
+// What proxies in front say about the client's address: PROXY protocol, version 1 (a line before the client's own bytes), and X-Forwarded-For.
 import { BlockList, isIP, type Socket } from 'node:net'
 
 /** Longest line there is, with its CRLF (the specification's section 2.1). */
@@ -25,6 +25,21 @@ export function trustedProxies(places: readonly string[]): TrustedProxies {
   return {
     trusts: (address) => address !== undefined && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4'),
   }
+}
+
+/**
+ * Behind proxies that speak HTTP: the last address in X-Forwarded-For that is not one of theirs. `peer` is the other end
+ * of the connection; when it is no proxy, or names nobody, it is the client itself.
+ */
+export function clientAddress(peer: string, forwarded: string | string[] | undefined, proxies: TrustedProxies): string {
+  const named = [forwarded ?? []].flat().flatMap((line) => line.split(','))
+  let address = peer
+  while (proxies.trusts(address)) {
+    const before = named.pop()?.trim()
+    if (before === undefined || isIP(before) === 0) return address
+    address = before
+  }
+  return address
 }
 
 /**
