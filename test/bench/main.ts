@@ -1,6 +1,7 @@
 // `npm run bench -- NAME`: measures on real processes and prints what it found; writes the same as JSON where asked.
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { benchBroker } from './broker.ts'
 import { benchRevoke } from './revoke.ts'
 import { benchScale } from './scale.ts'
 
@@ -8,8 +9,15 @@ import { benchScale } from './scale.ts'
 export type Figures = Readonly<Record<string, unknown>>
 
 const BENCHES: Readonly<
-  Record<string, { readonly what: string; readonly run: (options: Numbers) => Promise<Figures> }>
+  Record<
+    string,
+    { readonly what: string; readonly run: (options: Numbers, args: readonly string[]) => Promise<Figures> }
+  >
 > = {
+  broker: {
+    what: 'beside mosquitto: --quick --only fan-in,fan-in-1000,fan-out,pairs --devices 10,1000 --qos 0,1 --rounds 3 --seconds 3',
+    run: benchBroker,
+  },
   revoke: {
     what: 'revocations under load: --revocations 10000 --rate 200 --viewers 100 --hz 25',
     run: benchRevoke,
@@ -33,7 +41,7 @@ if (!bench) {
   for (const [name, { what }] of Object.entries(BENCHES)) console.error(`  npm run bench -- ${name}   ${what}`)
   process.exit(2)
 }
-const figures = await bench.run(numbersIn(process.argv.slice(2)))
+const figures = await bench.run(numbersIn(process.argv.slice(2)), process.argv.slice(3))
 if (typeof values.json === 'string') await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`)
 process.exit(0)
 

@@ -1,0 +1,216 @@
+// One measurement: connects, warms up, measures, waits for what is on its way, and counts what never came.
+import { setTimeout as pause } from 'node:timers/promises'
+import { cpuSecondsOf } from '../figures.ts'
+import { type Layout, layoutOf, Ring } from './frames.ts'
+import type { RunJob, RunResult } from './job.ts'
+import { type Bounds, Publisher } from './publisher.ts'
+import { ask, type LoadSocket, openLoadSocket, signIn, subscribe } from './socket.ts'
+import { Times, Viewer } from './viewer.ts'
+
+const CONNECTING_AT_ONCE = 16
+/** At full speed one in so many is timed; at a pace all are. */
+const TIMED_OF = 32
+const STALLED_MS = 4000
+const WATCH_MS = 100
+
+type Fleet = {
+  readonly publishers: readonly Publisher[]
+  readonly viewers: readonly Viewer[]
+  cut: number
+  isEnding: boolean
+}
+
+export async function runJob(job: RunJob): Promise<RunResult> {
+  const times = new Times(job.pace === 'full' ? TIMED_OF : 1)
+  const fleet = await open(job, times)
+  const watch = setInterval(forgiveWhenStalled(fleet), WATCH_MS)
+  try {
+    const drive = job.pace === 'full' ? driveByWindow(fleet) : driveByPace(fleet, job.pace.publishedPerSecond)
+    await pause(job.warmMs)
+    const before = takeStock(fleet, job)
+    times.isTaking = true
+    await pause(job.measureMs)
+    times.isTaking = false
+    const after = takeStock(fleet, job)
+    const heldBack = await drive.stop()
+    await drained(fleet)
+    const fault = fleet.viewers.find((viewer) => viewer.fault)?.fault
+    if (fault) throw fault
+    return { ...differences(before, after), ...totals(job, fleet), heldBack, latencyMs: times.spread() }
+  } finally {
+    clearInterval(watch)
+    fleet.isEnding = true
+    for (const one of [...fleet.publishers, ...fleet.viewers]) one.end()
+  }
+}
+
+async function open(job: RunJob, times: Times): Promise<Fleet> {
+  const layout = layoutOf(job.publishers[0]?.topics[0]?.length ?? 0, job.payloadBytes, job.qos)
+  const publishers: Publisher[] = []
+  const fleet: Fleet = { publishers, viewers: [], cut: 0, isEnding: false }
+  const onArrived = (senders: Uint32Array, count: number) => {
+    for (let index = 0; index < count; index += 1) publishers[senders[index] ?? 0]?.topUp()
+  }
+  const onClose = () => {
+    if (!fleet.isEnding) fleet.cut += 1
+  }
+  const viewerSockets = await each(job.viewers, CONNECTING_AT_ONCE, (spec, index) =>
+    connected(job, spec.login, onClose, { role: 'V', to: index }, spec.filter),
+  )
+  const viewers = viewerSockets.map((socket) => new Viewer(socket, layout, job.publishers.length, times, onArrived))
+  const publisherSockets = await each(job.publishers, CONNECTING_AT_ONCE, ({ login, to }) =>
+    connected(job, login, onClose, { role: 'P', to: to.length > 1 ? ALL : (to[0] ?? 0) }),
+  )
+  const bounds = boundsOf(job, layout)
+  for (const [index, { topics, to }] of job.publishers.entries()) {
+    const ring = new Ring(topics, layout, { payloadBytes: job.payloadBytes, sender: index, least: 2 * bounds.window })
+    const socket = publisherSockets[index]
+    if (!socket) throw new Error('a publisher has no socket')
+    const ownViewers = viewers.filter((_, viewer) => to.includes(viewer))
+    publishers.push(new Publisher(socket, ring, index, ownViewers, bounds))
+  }
+  return Object.assign(fleet, { viewers })
+}
+
+const ALL = 0xffff
+
+async function connected(
+  job: RunJob,
+  login: RunJob['viewers'][number]['login'],
+  onClose: () => void,
+  hello: { readonly role: 'P' | 'V'; readonly to: number },
+  filter?: string,
+): Promise<LoadSocket> {
+  const client = await openLoadSocket(job.port)
+  if (job.speaks === 'relay') {
+    await ask(client, Buffer.from([hello.role.charCodeAt(0), hello.to >> 8, hello.to & 255]), 1)
+  } else {
+    await signIn(client, login)
+    if (filter !== undefined) await subscribe(client, filter, job.qos)
+  }
+  client.socket.on('close', onClose)
+  return client
+}
+
+function boundsOf(job: RunJob, layout: Layout): Bounds {
+  const sharing = job.viewers.map((_, viewer) => job.publishers.filter(({ to }) => to.includes(viewer)).length)
+  const window = Math.floor(job.windowBytes / layout.bytes / Math.max(...sharing))
+  return {
+    window: Math.max(job.leastInFlight, window),
+    burst: job.burst,
+    unanswered: job.qos === 1 && job.speaks === 'mqtt' ? job.unanswered : undefined,
+  }
+}
+
+function driveByWindow({ publishers }: Fleet) {
+  for (const publisher of publishers) {
+    publisher.isDriven = true
+    publisher.topUp()
+  }
+  return {
+    stop: async () => {
+      for (const publisher of publishers) publisher.isDriven = false
+      return 0
+    },
+  }
+}
+
+/** Each millisecond what is due, from one publisher after the other; stamped when it is really sent. */
+function driveByPace({ publishers }: Fleet, perSecond: number) {
+  let [heldBack, planned, turn] = [0, 0, 0]
+  const began = performance.now()
+  const timer = setInterval(() => {
+    let due = Math.floor(((performance.now() - began) / 1000) * perSecond) - planned
+    planned += due
+    const eachSends = Math.max(1, Math.ceil(due / publishers.length))
+    while (due > 0) {
+      const count = Math.min(eachSends, due)
+      heldBack += count - (publishers[turn]?.send(count) ?? 0)
+      turn = (turn + 1) % publishers.length
+      due -= count
+    }
+  }, 1)
+  return {
+    stop: async () => {
+      clearInterval(timer)
+      return heldBack
+    },
+  }
+}
+
+function takeStock({ publishers, viewers }: Fleet, { brokerPid }: RunJob) {
+  const own = process.cpuUsage()
+  const sum = <T>(of: readonly T[], what: (one: T) => number) => of.reduce((total, one) => total + what(one), 0)
+  return {
+    at: performance.now(),
+    received: sum(viewers, (viewer) => viewer.received),
+    sent: sum(publishers, (publisher) => publisher.sent),
+    writes: sum(publishers, (publisher) => publisher.writes),
+    brokerCpu: cpuSecondsOf(brokerPid),
+    loadCpu: (own.user + own.system) / 1e6,
+  }
+}
+
+type Stock = ReturnType<typeof takeStock>
+
+function differences(before: Stock, after: Stock) {
+  const seconds = (after.at - before.at) / 1000
+  const delivered = after.received - before.received
+  const brokerCpuSeconds = after.brokerCpu - before.brokerCpu
+  return {
+    seconds,
+    delivered,
+    deliveredPerSecond: delivered / seconds,
+    brokerCpuSeconds,
+    loadCpuSeconds: after.loadCpu - before.loadCpu,
+    cpuMicrosPerMessage: (brokerCpuSeconds * 1e6) / delivered,
+    publishedPerSecond: (after.sent - before.sent) / seconds,
+    messagesPerWrite: (after.sent - before.sent) / (after.writes - before.writes),
+  }
+}
+
+function totals(job: RunJob, { publishers, viewers, cut }: Fleet) {
+  const due = publishers.reduce((sum, { sent }, index) => sum + sent * (job.publishers[index]?.to.length ?? 0), 0)
+  const received = viewers.reduce((sum, viewer) => sum + viewer.received, 0)
+  return { due, lost: due - received, outOfOrder: viewers.reduce((sum, viewer) => sum + viewer.outOfOrder, 0), cut }
+}
+
+async function drained({ publishers, viewers }: Fleet): Promise<void> {
+  let [received, at] = [-1, performance.now()]
+  while (publishers.some((publisher) => publisher.onTheWay > 0)) {
+    const now = viewers.reduce((sum, viewer) => sum + viewer.received, 0)
+    if (now !== received) [received, at] = [now, performance.now()]
+    else if (performance.now() - at > STALLED_MS) return
+    await pause(20)
+  }
+}
+
+/** What was lost at the end of a window would keep it shut for ever. It stays counted as lost. */
+function forgiveWhenStalled({ publishers, viewers }: Fleet): () => void {
+  let [received, at] = [-1, performance.now()]
+  return () => {
+    const now = viewers.reduce((sum, viewer) => sum + viewer.received, 0)
+    if (now !== received) [received, at] = [now, performance.now()]
+    else if (performance.now() - at > STALLED_MS) {
+      at = performance.now()
+      for (const [index, publisher] of publishers.entries()) {
+        for (const viewer of viewers) viewer.seen[index] = publisher.sent
+        publisher.topUp()
+      }
+    }
+  }
+}
+
+async function each<T, R>(
+  items: readonly T[],
+  atOnce: number,
+  run: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async () => {
+    for (let index = next++; index < items.length; index = next++) results[index] = await run(items[index] as T, index)
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  return results
+}
