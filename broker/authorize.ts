@@ -3,14 +3,13 @@ import { findCommand } from '@ridethrough/protocol/command.ts'
 import type { FaultCode } from '@ridethrough/protocol/fault.ts'
 import { holdsOn, mayOn } from '@ridethrough/protocol/rights.ts'
 import { agentTopic, parseFilter, parseTopic, type Topic } from '@ridethrough/protocol/topic.ts'
+import type { Limits } from './limits.ts'
 import type { Session } from './sessions.ts'
-
-export const MAX_SUBSCRIPTIONS = 50
 
 /** What a client may write: `forget` what was rightful until a moment ago, `refuse` a person, `foreign` ends an agent's connection. */
 export type PublishDecision =
   | { readonly do: 'status' | 'inventory' | 'replies' }
-  | { readonly do: 'state' | 'backlog'; readonly deviceId: string }
+  | { readonly do: 'state' | 'backlog' | 'live'; readonly deviceId: string }
   | { readonly do: 'forget' }
   | { readonly do: 'refuse'; readonly code: FaultCode; readonly message: string }
   | { readonly do: 'foreign'; readonly reason: string }
@@ -32,7 +31,7 @@ function decideAgent(session: Session, topic: Topic | undefined, retain: boolean
     return retain && topic.suffix !== 'status' ? foreign('retain-refused') : { do: topic.suffix }
   }
   if (topic.kind !== 'device') return foreign('topic-of-persons')
-  if (topic.suffix !== 'state' && topic.suffix !== 'backlog') return foreign('topic-of-the-cloud')
+  if (topic.suffix === 'events' || topic.suffix === 'commands') return foreign('topic-of-the-cloud')
   if (retain && topic.suffix !== 'state') return foreign('retain-refused')
   const { deviceId } = topic
   if (session.principal.devices.has(deviceId)) return { do: topic.suffix, deviceId }
@@ -60,9 +59,14 @@ export type SubscribeRefusal = 'filter-malformed' | 'too-many-subscriptions' | '
  * `undefined`: granted. A wildcard is granted where it can match anything readable, a single device also outside its weekly
  * window and before its period: each delivery is checked anyway, and who connects at night is served in the morning.
  */
-export function refuseSubscribe(session: Session, filter: string, now: number): SubscribeRefusal | undefined {
+export function refuseSubscribe(
+  session: Session,
+  filter: string,
+  now: number,
+  limits: Limits,
+): SubscribeRefusal | undefined {
   if (parseFilter(filter) === undefined) return 'filter-malformed'
-  if (!session.subscriptions.has(filter) && session.subscriptions.size >= MAX_SUBSCRIPTIONS) {
+  if (!session.subscriptions.has(filter) && session.subscriptions.size >= limits.subscriptionsPerConnection) {
     return 'too-many-subscriptions'
   }
   const { principal } = session
@@ -83,6 +87,7 @@ export function exactDeviceOf(filter: string): string | undefined {
 /** Topics that persons may read; `null` stands for any one level. */
 const READABLE: readonly (readonly (string | null)[])[] = [
   ['v1', 'devices', null, 'state'],
+  ['v1', 'devices', null, 'live'],
   ['v1', 'devices', null, 'events'],
   ['v1', 'devices', null, 'commands'],
   ['v1', 'errors'],

@@ -2,32 +2,41 @@
 import { randomUUID } from 'node:crypto'
 import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Clock } from '@ridethrough/db/clock.ts'
 import type { Edge, Principal } from '@ridethrough/db/edge.ts'
 import { AgentStatus } from '@ridethrough/protocol/message/agent.ts'
 import { devicesWith } from '@ridethrough/protocol/rights.ts'
 import { agentTopic } from '@ridethrough/protocol/topic.ts'
-import { Aedes, type AedesOptions, type AedesPublishPacket, type AuthenticateError, type Client } from 'aedes'
+import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'aedes'
 import type { Logger } from 'pino'
+import type { Admission, Ticket } from './admission.ts'
 import type { Agents } from './agents.ts'
 import { type Authenticator, CODE_OF } from './authenticate.ts'
 import { refuseSubscribe } from './authorize.ts'
 import { CONNACK, type Connect, type Will } from './connect.ts'
 import { Connection } from './connection.ts'
 import type { Delivery } from './deliver.ts'
-import type { Emitter } from './emitter.ts'
+import { noEmitter } from './emitter.ts'
 import { Inbound } from './inbound.ts'
 import type { Ingest } from './ingest.ts'
+import { Keepalive } from './keepalive.ts'
+import { Lane } from './lane.ts'
+import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import { noPersistence } from './persistence.ts'
 import type { RetainedStates } from './retained.ts'
+import type { Router } from './router.ts'
 import { keyOf, type Session, type Sessions } from './sessions.ts'
 import { type ShownKey, shownKeyOf } from './tls.ts'
+import { Turn } from './turn.ts'
 
 export type BrokerParts = {
   readonly edge: Edge
   readonly sessions: Sessions
-  readonly emitter: Emitter<AedesPublishPacket>
+  readonly router: Router
+  readonly admission: Admission
+  readonly limits: Limits
   readonly delivery: Delivery
   readonly authenticator: Authenticator
   readonly agents: Agents
@@ -41,25 +50,27 @@ export type BrokerParts = {
 /** Parts of Aedes' client that its types leave out. */
 type EngineClient = Client & {
   id: string
-  duplicates: object
-  readonly subscriptions: Record<string, { readonly func: Parameters<Aedes['unsubscribe']>[1] }>
+  readonly subscriptions: Record<string, unknown>
 }
 
-/** The engine's own acknowledgements wait this long for a receiver that does not read. */
+/** The engine's own answers wait this long for a receiver that does not read. */
 const DRAIN_TIMEOUT_MS = 5000
-const noop = () => {}
 
 export class Broker {
   readonly #parts: BrokerParts
-  readonly #inbound: Inbound
+  readonly #lane: Lane
+  readonly #turn = new Turn()
+  readonly #keepalive: Keepalive
   readonly #connections = new Set<Connection>()
   readonly #connects = new WeakMap<object, Connect>()
   readonly #keys = new WeakMap<Connection, ShownKey>()
+  readonly #tickets = new WeakMap<Connection, Ticket>()
   #engine: Aedes | undefined
 
   private constructor(parts: BrokerParts) {
     this.#parts = parts
-    this.#inbound = new Inbound(parts)
+    this.#lane = new Lane({ ...parts, inbound: new Inbound(parts) })
+    this.#keepalive = new Keepalive(this.#connections, parts.clock)
   }
 
   static async start(parts: BrokerParts): Promise<Broker> {
@@ -70,32 +81,44 @@ export class Broker {
   }
 
   /** Takes over a socket that was just accepted; `address` is the client's, where a proxy has named it. */
-  accept(socket: Socket, address?: string): void {
-    const { metrics, log } = this.#parts
+  accept(socket: Duplex & Partial<Pick<Socket, 'remoteAddress' | 'setNoDelay'>>, named?: string): void {
+    const { admission, limits, metrics, log } = this.#parts
+    const address = named ?? socket.remoteAddress ?? ''
+    const ticket = admission.enter(address)
+    if (!ticket) {
+      socket.destroy()
+      return
+    }
+    socket.setNoDelay?.(true)
     const connection = new Connection({
       socket,
       address,
+      turn: this.#turn,
+      limits,
       metrics,
       log,
+      mayHold: (bytes) => ticket.held(bytes),
       onConnect: (_, connect) => this.#attach(connection, connect),
     })
     this.#connections.add(connection)
+    this.#tickets.set(connection, ticket)
     const key = shownKeyOf(socket)
     if (key) this.#keys.set(connection, key)
-    connection.once('close', () => this.#connections.delete(connection))
+    connection.once('close', () => {
+      this.#connections.delete(connection)
+      ticket.leave()
+    })
   }
 
   /** Ends a live subscription; when this returns, nothing more comes by it. */
   unsubscribe(session: Session, filter: string): void {
     session.subscriptions.delete(filter)
-    const { subscriptions } = session.client as EngineClient
-    const subscription = subscriptions[filter]
-    if (!subscription) return
-    delete subscriptions[filter]
-    this.#engine?.unsubscribe(filter, subscription.func, noop)
+    this.#parts.router.unsubscribe(session, filter)
+    delete (session.client as EngineClient).subscriptions[filter]
   }
 
   async stop(): Promise<void> {
+    this.#keepalive.stop()
     const closed = [...this.#connections].map(
       (connection) => new Promise<void>((resolve) => connection.once('close', () => resolve())),
     )
@@ -110,17 +133,17 @@ export class Broker {
       connection.cut('stopping')
       return
     }
-    const client = engine.handle(connection) as EngineClient
+    // all that the engine asks of a stream
+    const client = engine.handle(connection as unknown as Duplex) as EngineClient
     this.#connects.set(client, connect)
-    // The engine drops what it takes for a repeat (T2): by our own counter there is none that it could know better.
-    client.duplicates = neverSeen
+    connection.keepaliveS = connect.keepalive
   }
 
   #engineOptions(): AedesOptions {
     return {
       // a new name at each boot: nothing of an earlier life can be taken for this one's
       id: `ridethrough-${randomUUID()}`,
-      mq: this.#parts.emitter,
+      mq: noEmitter,
       persistence: noPersistence,
       concurrency: 100,
       connectTimeout: 10_000,
@@ -136,17 +159,18 @@ export class Broker {
           done(refusal(CONNACK.unavailable), false)
         })
       },
-      authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
+      // The guard takes every PUBLISH out before the engine: one that comes here went past it.
+      authorizePublish: (_client, _packet, done) => done(new Error('published past the guard')),
       authorizeSubscribe: (client, subscription, done) => {
         done(null, this.#maySubscribe(client, subscription) ? subscription : null)
       },
-      authorizeForward: (client, packet) => this.#forward(client, packet),
+      authorizeForward: () => null,
     }
   }
 
   #listen(engine: Aedes): void {
     const { log, sessions, retained, delivery } = this.#parts
-    engine.on('clientReady', (client) => (client.conn as Connection).open())
+    engine.on('clientReady', (client) => (client.conn as unknown as Connection).open())
     engine.on('subscribe', (subscriptions, client) => {
       const session = sessions.of(client)
       if (session?.principal.kind !== 'person') return
@@ -159,7 +183,7 @@ export class Broker {
     })
     engine.on('unsubscribe', (filters, client) => {
       const session = sessions.of(client)
-      for (const filter of filters) session?.subscriptions.delete(filter)
+      if (session) for (const filter of filters) this.unsubscribe(session, filter)
     })
     for (const event of ['clientError', 'connectionError'] as const) {
       engine.on(event, (client, error) =>
@@ -178,7 +202,7 @@ export class Broker {
     done: (error: AuthenticateError | null, success: boolean | null) => void,
   ): Promise<void> {
     const { authenticator, metrics, log } = this.#parts
-    const connection = client.conn as Connection
+    const connection = client.conn as unknown as Connection
     const connect = this.#connects.get(client)
     if (!connect) return done(refusal(CONNACK.unavailable), false)
     const { address } = connection
@@ -218,11 +242,8 @@ export class Broker {
       subscriptions: new Map(),
       devices: kind === 'agent' ? principal.devices : new Set(devicesWith(principal.rights, 'monitor', clock.now())),
       formerDevices: new Set(),
-      lastDelivered: 0,
-      nextPacketId: 1,
-      allowance: Number.POSITIVE_INFINITY,
-      allowanceAt: clock.monotonic(),
     }
+    connection.taker = this.#lane.publisherFor(session)
     if (kind === 'person') connection.reviewer = this.#parts.delivery.reviewerOf(session)
     client.id = session.key
     const before = sessions.add(session)
@@ -235,69 +256,37 @@ export class Broker {
   }
 
   #end(session: Session): void {
-    const { sessions, edge, agents, metrics } = this.#parts
+    const { sessions, edge, agents, metrics, router } = this.#parts
     const { principal } = session
     const wasCurrent = sessions.isCurrent(session)
     sessions.remove(session)
+    for (const filter of session.subscriptions.keys()) router.unsubscribe(session, filter)
     edge.close(principal)
     metrics.connections.dec({ kind: principal.kind })
     if (principal.kind === 'agent' && wasCurrent) agents.reportGone(principal.id)
   }
 
-  #authorizePublish(
-    client: Client | null,
-    packet: { topic: string; retain: boolean; payload: string | Buffer },
-    done: (error?: Error | null) => void,
-  ): void {
-    const session = this.#parts.sessions.of(client)
-    if (!session) {
-      done(new Error('not signed in'))
-      return
-    }
-    const { topic, retain } = packet
-    packet.retain = false
-    const settle = (reason?: string) => {
-      if (session.connection.destroyed) return
-      if (reason !== undefined) this.#parts.metrics.packetsRefused.inc({ reason: reason.split(':', 1)[0] ?? reason })
-      done(reason === undefined ? null : new Error(reason))
-    }
-    try {
-      this.#inbound.receive(session, { topic, retain, payload: Buffer.from(packet.payload) }, settle)
-    } catch (error) {
-      this.#parts.log.error({ err: error, topic }, 'a publish could not be judged')
-      settle('internal')
-    }
-  }
-
   /** In one turn with the engine's own bookkeeping: no change of access comes between this and the subscription. */
   #maySubscribe(client: Client, { topic, qos }: { topic: string; qos: number }): boolean {
-    const { sessions, clock, metrics, log } = this.#parts
+    const { sessions, router, clock, limits, metrics, log } = this.#parts
     try {
       const session = sessions.of(client)
       if (!session) return false
-      const refused = refuseSubscribe(session, topic, clock.now())
+      const refused = refuseSubscribe(session, topic, clock.now(), limits)
       metrics.subscriptions.inc({ answer: refused ?? 'granted' })
       if (refused) log.debug({ id: session.principal.id, filter: topic, reason: refused }, 'a subscription was refused')
-      else session.subscriptions.set(topic, qos > 0 ? 1 : 0)
+      else {
+        const granted = qos > 0 ? 1 : 0
+        session.subscriptions.set(topic, granted)
+        router.subscribe(session, topic, granted)
+      }
       return refused === undefined
     } catch (error) {
       log.error({ err: error, filter: topic }, 'a subscription could not be judged')
       return false
     }
   }
-
-  // Always `null`: what may be delivered has been written already when this returns.
-  #forward(client: Client, packet: AedesPublishPacket): null {
-    try {
-      this.#parts.delivery.forward(client, packet)
-    } catch (error) {
-      this.#parts.log.error({ err: error, topic: packet.topic }, 'a delivery could not be judged')
-    }
-    return null
-  }
 }
-
-const neverSeen = new Proxy({}, { get: () => 0, set: () => true })
 
 function isOwnWill(principal: Principal, will: Will): boolean {
   if (principal.kind !== 'agent' || will.topic !== agentTopic(principal.id, 'status')) return false

@@ -1,6 +1,7 @@
 // The first packet: may this CONNECT be let in at all, before anybody is asked who it is [MQTT-3.1]?
 import { parseTopic } from '@ridethrough/protocol/topic.ts'
 import { bytesAt, type Frame, textAt } from './frame.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 
 /** Return codes of CONNACK [MQTT-3.2.2.3]. */
 export const CONNACK = {
@@ -31,15 +32,17 @@ export type ConnectFault =
   | 'will-invalid'
 
 const CLIENT_ID = /^[A-Za-z0-9_-]{1,64}$/
-export const KEEPALIVE_S = { min: 5, max: 300 } as const
 const MAX_WILL_BYTES = 4096
 const LEVEL_3_1_1 = 4
 const CLEAN_SESSION = 0x02
 
 const MALFORMED: ConnectRefusal = { reason: 'connect-malformed' }
 
-/** Checks the packet, and sets its clean-session flag: nothing of a client is kept when it leaves. */
-export function readConnect(frame: Frame): Connect | ConnectRefusal {
+/**
+ * Checks the packet, and changes what the engine is to read: the session is clean, for nothing of a client is kept when it
+ * leaves, and keepalive is 0, for it is watched by us.
+ */
+export function readConnect(frame: Frame, limits: Limits = DEFAULT_LIMITS): Connect | ConnectRefusal {
   const { bytes } = frame
   const protocol = textAt(bytes, frame.body)
   const level = protocol && bytes[protocol.end]
@@ -54,18 +57,19 @@ export function readConnect(frame: Frame): Connect | ConnectRefusal {
   const fields = readFields(bytes, flagsAt + 3, flags)
   if (!fields) return MALFORMED
   const keepalive = bytes.readUInt16BE(flagsAt + 1)
-  const refusal = judge(fields, keepalive, flags)
+  const refusal = judge(fields, keepalive, flags, limits)
   if (refusal) return refusal
   bytes[flagsAt] = flags | CLEAN_SESSION
+  bytes.writeUInt16BE(0, flagsAt + 1)
   return { clientId: fields.clientId, keepalive, username: fields.username, will: fields.will }
 }
 
 type Fields = { readonly clientId: string; readonly will: Will | undefined; readonly username: string | undefined }
 
-function judge(fields: Fields, keepalive: number, flags: number): ConnectRefusal | undefined {
+function judge(fields: Fields, keepalive: number, flags: number, limits: Limits): ConnectRefusal | undefined {
   if (!CLIENT_ID.test(fields.clientId)) return { reason: 'client-id-invalid', code: CONNACK.identifier }
   // 3.1.1 has no code for it; a client that never speaks would never be noticed to be gone.
-  if (keepalive < KEEPALIVE_S.min || keepalive > KEEPALIVE_S.max) {
+  if (keepalive < limits.keepaliveMinS || keepalive > limits.keepaliveMaxS) {
     return { reason: 'keepalive-out-of-range', code: CONNACK.notAuthorized }
   }
   if (fields.will && !isWillFine(fields.will, flags)) return { reason: 'will-invalid', code: CONNACK.notAuthorized }

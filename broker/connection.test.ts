@@ -10,8 +10,9 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../test/support/database.ts'
 import { makeAgent, makeDevice, makePerson, makeShare, revokeShare } from '../test/support/world.ts'
-import { Connection, MAX_BACKLOG_BYTES } from './connection.ts'
-import { encodePublish } from './frame.ts'
+import { Connection } from './connection.ts'
+import { encodePublish, type QoS } from './frame.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import {
   connectAgent,
@@ -23,6 +24,7 @@ import {
   type TestBroker,
   values,
 } from './testing.ts'
+import { Turn } from './turn.ts'
 
 let database: TestDatabase
 let broker: TestBroker
@@ -155,7 +157,15 @@ async function pair() {
   const far = connect((server.address() as { port: number }).port, '127.0.0.1')
   const socket = await accepted.promise
   const metrics = createMetrics()
-  const connection = new Connection({ socket, metrics, log: pino({ level: 'silent' }), onConnect: () => {} })
+  const connection = new Connection({
+    socket,
+    address: '127.0.0.1',
+    turn: new Turn(),
+    limits: DEFAULT_LIMITS,
+    metrics,
+    log: pino({ level: 'silent' }),
+    onConnect: () => {},
+  })
   far.on('error', () => {})
   return {
     far,
@@ -172,21 +182,21 @@ async function pair() {
   }
 }
 
-const big = (topic: string) => encodePublish(topic, Buffer.alloc(32 * 1024, 'x'), 0, false).bytes
+const big = (qos: QoS) => encodePublish('a', Buffer.alloc(32 * 1024, 'x'), qos, false)
 
 test('a receiver that does not read loses QoS 0 first, then its connection', async () => {
   const { far, connection, count, stop } = await pair()
   far.pause()
   let written = 0
   // the kernel's buffers fill first
-  while (connection.send(big('a'), 0, undefined)) {
+  while (connection.send(big(0), undefined)) {
     written += 1
     if (written % 16 === 0) await new Promise((resolve) => setImmediate(resolve))
   }
   expect(connection.destroyed).toBe(false)
-  expect(connection.backlog).toBeLessThanOrEqual(MAX_BACKLOG_BYTES.qos0)
+  expect(connection.backlog).toBeLessThanOrEqual(DEFAULT_LIMITS.backlogBytesQos0)
   expect(await count('deliveries_dropped_total')).toMatchObject([{ value: 1, labels: { reason: 'slow-receiver' } }])
-  while (connection.send(big('a'), 1, undefined)) expect(connection.backlog).toBeLessThanOrEqual(MAX_BACKLOG_BYTES.any)
+  while (connection.send(big(1), undefined)) expect(connection.backlog).toBeLessThanOrEqual(DEFAULT_LIMITS.backlogBytes)
   expect(connection.destroyed).toBe(true)
   expect(await count('connections_cut_total')).toMatchObject([{ value: 1, labels: { reason: 'slow-receiver' } }])
   stop()
@@ -198,9 +208,9 @@ test('messages that wait are taken back by device, the rest arrives whole', asyn
   const parser = packets.parser()
   parser.on('packet', (packet) => packet.cmd === 'publish' && got.push(packet.topic))
   far.on('data', (chunk) => parser.parse(chunk))
-  for (const id of ['a', 'b', 'a', 'c']) connection.send(encodePublish(id, Buffer.from('x'), 1, false).bytes, 1, id)
-  expect(connection.takeBack((id) => id === 'a')).toBe(2)
-  connection.send(encodePublish('end', Buffer.alloc(0), 1, false).bytes, 1, undefined)
+  for (const id of ['a', 'b', 'a', 'c']) connection.send(encodePublish(id, Buffer.from('x'), 1, false), id)
+  expect(connection.takeBack((id) => id === 'a')).toBe(true)
+  connection.send(encodePublish('end', Buffer.alloc(0), 1, false), undefined)
   await expect.poll(() => got).toEqual(['b', 'c', 'end'])
   stop()
 })
@@ -209,10 +219,10 @@ test('what cannot be taken back from a receiver that lags is cut off with it', a
   const { far, socket, connection, stop } = await pair()
   far.pause()
   while (socket.writableLength === 0) {
-    connection.send(big('a'), 1, 'a')
+    connection.send(big(1), 'a')
     await new Promise((resolve) => setImmediate(resolve))
   }
-  expect(connection.takeBack((id) => id === 'b')).toBe(0)
+  expect(connection.takeBack((id) => id === 'b')).toBe(false)
   expect(connection.destroyed).toBe(false)
   connection.takeBack((id) => id === 'a')
   expect(connection.destroyed).toBe(true)

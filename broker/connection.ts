@@ -1,32 +1,41 @@
 // One client's socket with the guard in front of it: whole, sane packets in; bounded, tagged messages out.
-import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import { type Connect, readConnect } from './connect.ts'
-import { connack, type Frame, FrameReader, PACKET } from './frame.ts'
-import { inspect, MAX_PACKET_BYTES } from './guard.ts'
+import { connack, type Frame, FrameReader, PACKET, type PublishFrame } from './frame.ts'
+import { inspect } from './guard.ts'
+import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
+import { Outbox } from './outbox.ts'
+import type { Slab, Turn } from './turn.ts'
 
-/** How far a receiver may fall behind, in bytes not yet taken by the kernel. */
-export const MAX_BACKLOG_BYTES = { qos0: 256 * 1024, any: 1024 * 1024 } as const
-const CONNECT_WITHIN_MS = 5000
 /** How long the last answers may take to leave after the connection was given up. */
 const LINGER_MS = 2000
-/** What is handed to the socket at once: once there, a message cannot be taken back. */
-const BATCH_BYTES = 64 * 1024
+/** Beyond this the engine is told that its answers wait. */
+const ENGINE_BACKLOG_BYTES = 64 * 1024
+/** What one connection may bring in one turn while others wait. */
+const FAIR_BYTES = 256 * 1024
+/** A message that has waited longer than this is judged again before it is handed to the socket. */
+const STALE_MS = 10
+
+/** Why a connection is not read from for now; each is a bit. */
+export const HOLD = { turn: 1, unanswered: 2, rate: 4, engine: 8, store: 16 } as const
+export type Hold = (typeof HOLD)[keyof typeof HOLD]
 
 export type ConnectionOptions = {
-  readonly socket: Socket
+  readonly socket: Duplex
   /** Of the client, where a proxy in front has named it; otherwise the socket's own. */
-  readonly address?: string | undefined
+  readonly address: string
+  readonly turn: Turn
+  readonly limits: Limits
   readonly metrics: Metrics
   readonly log: Logger
+  /** Whether so many bytes may be held for somebody who has not signed in. */
+  readonly mayHold?: (bytes: number) => boolean
   /** A well-formed CONNECT has come; the engine must be attached before this returns. */
   readonly onConnect: (connection: Connection, connect: Connect) => void
 }
-
-/** A message that has waited longer than this is judged again before it is handed to the socket. */
-const STALE_MS = 10
 
 /** Asked about what has waited: the process may have been stopped, or the reader slow, since it was judged. */
 export type Reviewer = {
@@ -35,50 +44,88 @@ export type Reviewer = {
   mayStillHave(deviceId: string): boolean
 }
 
-/** A message that waits; `deviceId` tells which device it is about, so that a revoke can take it back. */
-type Waiting = { readonly bytes: Buffer; readonly deviceId: string | undefined }
+/** Takes what a client that is signed in publishes, past the engine. */
+export type Taker = {
+  publish(reader: FrameReader): void
+  /** Nothing more is at hand for now. */
+  pumped(): void
+}
 
-export class Connection extends Duplex {
+/** What the engine takes for the client's stream. */
+export class Connection extends EventEmitter {
   readonly address: string
+  destroyed = false
+  /** Set when the client has signed in. */
+  taker: Taker | undefined
   /** Of readers: set when one has signed in. */
   reviewer: Reviewer | undefined
-  readonly #socket: Socket
+  keepaliveS = 0
+  heardAt = performance.now()
+  readonly #socket: Duplex
   readonly #options: ConnectionOptions
-  readonly #reader = new FrameReader(MAX_PACKET_BYTES.beforeConnack)
+  readonly #reader: FrameReader
+  readonly #outbox: Outbox
   #phase: 'expecting' | 'connecting' | 'open' = 'expecting'
   #connectTimer: NodeJS.Timeout | undefined
-  #waiting: Waiting[] = []
-  #waitingBytes = 0
-  /** Devices in the batch that the socket has and the kernel may not have taken yet. */
-  #handedOver: (string | undefined)[] = []
+  #holds = 0
+  #turn = -1
+  #bytesThisTurn = 0
+  #forEngine: Buffer[] = []
+  /** What the socket has and the kernel may not have taken yet. */
+  #handedOver: Slab | undefined
   /** When the oldest of those that wait began to. */
   #waitingSince = 0
   #isFlushPlanned = false
   #isDrainAwaited = false
   #isEndedByClient = false
+  #isPumping = false
+  /** Called when the kernel has taken something, or never will. */
+  #waiters: (() => void)[] = []
+  #packetId = 0
+  #unacknowledged = 0
 
   constructor(options: ConnectionOptions) {
-    super({ highWaterMark: BATCH_BYTES, decodeStrings: false })
-    const { socket } = options
+    super()
+    const { socket, limits } = options
     this.#options = options
     this.#socket = socket
-    this.address = options.address ?? socket.remoteAddress ?? ''
-    socket.setNoDelay(true)
-    socket.on('data', (chunk) => this.#receive(chunk))
+    this.#reader = new FrameReader(limits.packetBytesBeforeConnack)
+    this.#outbox = new Outbox(options.turn)
+    this.address = options.address
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('end', () => this.#endInput())
     // 'close' follows and says all that matters; a reset by the peer is no event of ours.
     socket.on('error', () => {})
     socket.on('close', () => this.#socketClosed())
-    this.#connectTimer = setTimeout(() => this.refuse('connect-too-late'), CONNECT_WITHIN_MS)
+    this.#connectTimer = setTimeout(() => this.refuse('connect-too-late'), limits.connectMs)
   }
 
   /** CONNACK has been sent: larger packets are let in, and what waited behind CONNECT is read. */
   open(): void {
     if (this.#phase !== 'connecting') return
     this.#phase = 'open'
-    this.#reader.limit = MAX_PACKET_BYTES.afterConnack
-    this.#pump()
-    this.#socket.resume()
+    this.#reader.limit = this.#options.limits.packetBytesAfterConnack
+    this.#goOn()
+  }
+
+  get isHeld(): boolean {
+    return this.#holds !== 0
+  }
+
+  /** Stops reading until the same hold is released; the kernel makes the client wait. */
+  hold(why: Hold): void {
+    this.#holds |= why
+  }
+
+  release(why: Hold): void {
+    if ((this.#holds & why) === 0) return
+    this.#holds &= ~why
+    if (this.#holds === 0 && !this.#isPumping) this.#goOn()
+  }
+
+  /** Has said nothing for too long. */
+  silent(): void {
+    this.refuse('keepalive-missed')
   }
 
   /** Ends the connection because of what the client sent. */
@@ -87,7 +134,7 @@ export class Connection extends Duplex {
     if (this.destroyed) return
     metrics.packetsRefused.inc({ reason })
     log.info({ address: this.address, reason }, 'a client was refused')
-    if (answer) this.#queue(answer, undefined)
+    if (answer) this.answer(answer)
     this.destroy()
   }
 
@@ -95,75 +142,98 @@ export class Connection extends Duplex {
   cut(reason: string): void {
     if (this.destroyed) return
     this.#options.metrics.connectionsCut.inc({ reason })
-    this.#forgetWaiting()
+    this.#outbox.clear()
     this.destroy()
     this.#socket.destroy()
   }
 
   /** Bytes that the kernel has not taken yet. */
   get backlog(): number {
-    return this.#waitingBytes + this.#socket.writableLength
+    return this.#outbox.length + this.#socket.writableLength
+  }
+
+  /** An answer of the protocol's own. */
+  answer(bytes: Buffer): void {
+    if (this.destroyed) return
+    if (this.#outbox.length === 0) this.#waitingSince = performance.now()
+    this.#outbox.append(bytes, 0, bytes.length, undefined)
+    this.#planFlush()
+    if (this.backlog > this.#options.limits.backlogBytes) this.#cutSlow()
   }
 
   /** Never waits: a receiver that falls behind loses QoS 0 first, then its connection. False when nothing will be written. */
-  send(bytes: Buffer, qos: 0 | 1, deviceId: string | undefined): boolean {
-    const { metrics, log } = this.#options
+  send(frame: PublishFrame, deviceId: string | undefined): boolean {
+    const { metrics, limits } = this.#options
     if (this.destroyed) return false
-    if (qos === 0 && this.backlog + bytes.length > MAX_BACKLOG_BYTES.qos0) {
-      metrics.deliveriesDropped.inc({ reason: 'slow-receiver' })
+    const { bytes, start, end, qos } = frame
+    const backlog = this.backlog + end - start
+    if (qos === 0 && backlog > limits.backlogBytesQos0) {
+      metrics.deliveriesDropped.inc({ reason: 'slow-receiver' }, frame.count)
       return false
     }
-    if (this.backlog + bytes.length > MAX_BACKLOG_BYTES.any) {
-      log.info({ address: this.address, backlog: this.backlog }, 'a receiver was too slow')
-      this.cut('slow-receiver')
+    if (backlog > limits.backlogBytes || this.#unacknowledged >= limits.unacknowledgedDeliveries) {
+      this.#cutSlow()
       return false
     }
-    this.#queue(bytes, deviceId)
+    if (this.#outbox.length === 0) this.#waitingSince = performance.now()
+    if (qos === 0) this.#outbox.append(bytes, start, end, deviceId)
+    else this.#sendAtLeastOnce(frame, deviceId)
+    this.#planFlush()
     return true
   }
 
   /**
    * Takes back every waiting message about such a device. Where the socket holds one that the kernel has not taken,
-   * nothing but ending the connection keeps it from being written. Returns how many were taken back.
+   * nothing but ending the connection keeps it from being written. True when there was any.
    */
-  takeBack(isGone: (deviceId: string) => boolean): number {
+  takeBack(isGone: (deviceId: string) => boolean): boolean {
     const concerns = (deviceId: string | undefined) => deviceId !== undefined && isGone(deviceId)
-    const before = this.#waiting.length
-    if (this.#socket.writableLength > 0 && this.#handedOver.some(concerns)) {
+    if (this.#socket.writableLength > 0 && this.#handedOver?.devices.some(concerns)) {
       this.cut('revoked-behind')
-      return before
+      return true
     }
-    this.#waiting = this.#waiting.filter(({ deviceId }) => !concerns(deviceId))
-    this.#waitingBytes = this.#waiting.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    return before - this.#waiting.length
+    return this.#outbox.takeBack(isGone)
   }
 
-  // The engine's own answers (acknowledgements, pings) come here piece by piece; they leave with the next batch.
-  override write(chunk: unknown, ..._rest: unknown[]): boolean {
+  /** Resolves when what waits is less than so many bytes; false when the connection has ended. */
+  async whenBelow(bytes: number): Promise<boolean> {
+    while (!this.destroyed && this.backlog >= bytes) await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    return !this.destroyed
+  }
+
+  // From here on: what the engine asks of a stream.
+
+  /** The packets that the guard has passed on, or null. */
+  read(): Buffer | null {
+    if (this.#forEngine.length === 0) return null
+    const bytes = Buffer.concat(this.#forEngine)
+    this.#forEngine = []
+    this.release(HOLD.engine)
+    return bytes
+  }
+
+  // Acknowledgements and pings come piece by piece; they leave with the next batch.
+  write(chunk: string | Uint8Array): boolean {
+    this.answer(
+      typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length),
+    )
     if (this.destroyed) return false
-    this.#queue(typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk as Uint8Array), undefined)
-    if (this.backlog > MAX_BACKLOG_BYTES.any) {
-      this.cut('slow-receiver')
-      return false
-    }
-    if (this.backlog <= BATCH_BYTES) return true
+    if (this.backlog <= ENGINE_BACKLOG_BYTES) return true
     this.#isDrainAwaited = true
     return false
   }
 
-  // Batching is done here already.
-  override cork(): void {}
-  override uncork(): void {}
+  cork(): void {}
+  uncork(): void {}
 
-  override _read(): void {
-    if (this.#phase === 'open') this.#socket.resume()
-  }
-
-  override _destroy(_error: Error | null, done: (error?: Error | null) => void): void {
+  destroy(): void {
+    if (this.destroyed) return
+    // before 'destroyed' is said: the answers may leave, messages may not
     clearTimeout(this.#connectTimer)
-    this.#waiting = this.#waiting.filter(({ deviceId }) => deviceId === undefined)
-    this.#flush()
-    if (this.#waiting.length > 0) this.#forgetWaiting()
+    this.#outbox.keepAnswers()
+    this.#handOver()
+    this.destroyed = true
+    this.#outbox.clear()
     if (!this.#socket.destroyed) {
       this.#socket.end()
       const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS)
@@ -171,122 +241,182 @@ export class Connection extends Duplex {
       // Unread bytes must not keep the socket open.
       this.#socket.resume()
     }
+    this.#tellWaiters()
     // Never an 'error' event: whoever listens learns of the end by 'close'.
-    done(null)
+    process.nextTick(() => this.emit('close'))
   }
 
   #receive(chunk: Buffer): void {
     if (this.destroyed) return
+    const { turn, mayHold, metrics } = this.#options
+    this.heardAt = performance.now()
+    metrics.counts.bytesIn += chunk.length
     this.#reader.feed(chunk)
-    if (this.#phase === 'expecting' && this.#reader.peek() !== PACKET.connect << 4) this.refuse('connect-missing')
+    if (this.#phase === 'expecting' && this.#reader.peek() !== PACKET.connect << 4) {
+      this.refuse('connect-missing')
+      return
+    }
+    if (turn.number !== this.#turn) {
+      this.#turn = turn.number
+      this.#bytesThisTurn = 0
+    }
+    this.#bytesThisTurn += chunk.length
+    if (this.#bytesThisTurn > FAIR_BYTES) {
+      this.hold(HOLD.turn)
+      turn.next(() => this.release(HOLD.turn))
+    }
     this.#pump()
+    if (this.#phase !== 'open' && mayHold?.(this.#reader.held) === false) this.refuse('too-much-before-connack')
   }
 
   #pump(): void {
-    let mayGoOn = true
-    while (this.#phase !== 'connecting' && !this.destroyed) {
-      const frame = this.#reader.next()
-      if (frame === undefined) break
-      if (typeof frame === 'string') this.refuse(frame)
-      else if (this.#phase === 'expecting') this.#first(frame)
-      else mayGoOn = this.#packet(frame) && mayGoOn
+    this.#isPumping = true
+    while (this.#holds === 0 && this.#phase !== 'connecting' && !this.destroyed) {
+      const found = this.#reader.advance()
+      if (found === false) break
+      if (found !== true) this.refuse(found)
+      else if (this.#phase === 'expecting') this.#first(this.#reader.frame())
+      else this.#packet()
     }
-    if (!this.destroyed && (!mayGoOn || this.#phase === 'connecting')) this.#socket.pause()
+    this.taker?.pumped()
+    this.#isPumping = false
+    if (this.destroyed) return
+    if (this.#holds !== 0 || this.#phase === 'connecting') this.#socket.pause()
+    else if (this.#isEndedByClient) this.destroy()
+  }
+
+  #goOn(): void {
+    if (this.destroyed) return
+    this.#pump()
+    if (this.#holds === 0 && !this.destroyed) this.#socket.resume()
   }
 
   #first(frame: Frame): void {
-    const connect = readConnect(frame)
+    const { limits, metrics } = this.#options
+    const connect = readConnect(frame, limits)
     if ('reason' in connect) {
-      this.#options.metrics.connects.inc({ outcome: connect.reason })
+      metrics.connects.inc({ outcome: connect.reason })
       this.refuse(connect.reason, connect.code === undefined ? undefined : connack(connect.code))
     } else {
       clearTimeout(this.#connectTimer)
       this.#phase = 'connecting'
       this.#options.onConnect(this, connect)
-      this.push(frame.bytes)
+      this.#toEngine(frame.bytes)
     }
   }
 
-  #packet(frame: Frame): boolean {
-    const verdict = inspect(frame)
-    if (verdict.do === 'pass') return this.push(frame.bytes)
-    if (verdict.do === 'close') {
-      this.refuse(verdict.reason)
-      return false
+  #packet(): void {
+    const reader = this.#reader
+    const type = (reader.bytes[reader.at] as number) >> 4
+    if (type === PACKET.publish && this.taker) {
+      this.taker.publish(reader)
+      return
     }
-    this.#options.metrics.packetsRefused.inc({ reason: verdict.reason })
-    this.#queue(verdict.bytes, undefined)
-    return true
+    const frame = reader.frame()
+    const verdict = inspect(frame, this.#options.limits)
+    if (verdict.do === 'close') this.refuse(verdict.reason)
+    else if (verdict.do === 'answer') {
+      this.#options.metrics.packetsRefused.inc({ reason: verdict.reason })
+      this.answer(verdict.bytes)
+    } else if (type === PACKET.puback) this.#acknowledged()
+    else {
+      // what was published before a subscription is not told to it
+      this.taker?.pumped()
+      this.#toEngine(frame.bytes)
+    }
   }
 
-  #queue(bytes: Buffer, deviceId: string | undefined): void {
-    if (this.#waiting.length === 0) this.#waitingSince = performance.now()
-    this.#waiting.push({ bytes, deviceId })
-    this.#waitingBytes += bytes.length
+  /** Sessions are clean, so that nothing is ever sent again: an acknowledgement only makes room. */
+  #acknowledged(): void {
+    if (this.#unacknowledged > 0) this.#unacknowledged -= 1
+    else this.#options.metrics.packetsRefused.inc({ reason: 'puback-unexpected' })
+  }
+
+  // A copy: the engine may keep parts of it for long, and the chunk that it lies in is large.
+  #toEngine(bytes: Buffer): void {
+    this.#forEngine.push(Buffer.from(bytes))
+    this.hold(HOLD.engine)
+    this.emit('readable')
+  }
+
+  #sendAtLeastOnce({ bytes, start, end, idAt }: PublishFrame, deviceId: string | undefined): void {
+    this.#packetId = this.#packetId >= 65_535 ? 1 : this.#packetId + 1
+    this.#unacknowledged += 1
+    // never a repeat, whatever the publisher's was
+    const first = (bytes[start] as number) & ~0x08
+    this.#outbox.appendWithId(bytes, start, end, { first, idAt, packetId: this.#packetId }, deviceId)
+  }
+
+  #cutSlow(): void {
+    const { address, backlog } = this
+    this.#options.log.info({ address, backlog, unacknowledged: this.#unacknowledged }, 'a receiver was too slow')
+    this.cut('slow-receiver')
+  }
+
+  #planFlush(): void {
     if (this.#isFlushPlanned) return
     this.#isFlushPlanned = true
-    setImmediate(() => {
-      this.#isFlushPlanned = false
-      this.#flush()
-    })
+    this.#options.turn.flushLater(this)
   }
 
-  // One buffer per turn, and the next only when the kernel has taken the last: what waits here can still be taken back.
-  #flush(): void {
-    if (!this.#isReviewed()) return
-    while (this.#waiting.length > 0 && this.#socket.writableLength === 0 && this.#socket.writable) {
-      const batch: Buffer[] = []
-      let bytes = 0
-      let count = 0
-      for (const one of this.#waiting) {
-        if (count > 0 && bytes + one.bytes.length > BATCH_BYTES) break
-        batch.push(one.bytes)
-        bytes += one.bytes.length
-        count += 1
-      }
-      this.#handedOver = this.#waiting.splice(0, count).map(({ deviceId }) => deviceId)
-      this.#waitingBytes -= bytes
-      this.#socket.write(count === 1 ? (batch[0] as Buffer) : Buffer.concat(batch, bytes), () => this.#taken())
-    }
+  /** One slab at a time, and the next only when the kernel has taken the last: what waits here can still be taken back. */
+  flush(): void {
+    this.#isFlushPlanned = false
+    if (this.destroyed || !this.#isReviewed()) return
+    this.#handOver()
     if (this.#isDrainAwaited && this.backlog === 0) {
       this.#isDrainAwaited = false
       this.emit('drain')
     }
   }
 
+  #handOver(): void {
+    while (this.#outbox.length > 0 && this.#socket.writableLength === 0 && this.#socket.writable) {
+      const slab = this.#outbox.shift()
+      if (!slab) return
+      this.#handedOver = slab
+      this.#socket.write(slab.bytes.subarray(0, slab.end), () => this.#taken(slab))
+    }
+  }
+
+  #taken(slab: Slab): void {
+    this.#options.turn.give(slab)
+    if (this.#handedOver === slab) this.#handedOver = undefined
+    if (this.destroyed) return
+    if (this.#outbox.length > 0 && !this.#isFlushPlanned) this.flush()
+    this.#tellWaiters()
+  }
+
+  #tellWaiters(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const tell of waiters) tell()
+  }
+
   /** False when nothing may be written yet: who was stopped for a while learns first what has been taken away meanwhile. */
   #isReviewed(): boolean {
     const { reviewer } = this
-    const isStale = this.#waiting.length > 0 && performance.now() - this.#waitingSince > STALE_MS
-    if (!reviewer || !isStale || this.destroyed) return true
+    const isStale = this.#outbox.length > 0 && performance.now() - this.#waitingSince > STALE_MS
+    if (!reviewer || !isStale) return true
     if (!reviewer.isServing()) {
-      void reviewer.whenServing().then((isServing) => isServing && this.#flush())
+      void reviewer.whenServing().then((isServing) => isServing && this.flush())
       return false
     }
     this.takeBack((deviceId) => !reviewer.mayStillHave(deviceId))
-    return true
-  }
-
-  #taken(): void {
-    if (!this.destroyed) this.#flush()
-  }
-
-  #forgetWaiting(): void {
-    this.#waiting = []
-    this.#waitingBytes = 0
+    this.#waitingSince = performance.now()
+    return !this.destroyed
   }
 
   #endInput(): void {
     if (this.#isEndedByClient || this.destroyed) return
     this.#isEndedByClient = true
-    this.push(null)
+    // What the client sent before it left (a last message, DISCONNECT) may still wait to be read.
+    if (!this.isHeld && this.#phase !== 'connecting') this.destroy()
+    else setTimeout(() => this.destroy(), LINGER_MS).unref()
   }
 
   #socketClosed(): void {
-    // What the client sent before it left (a last message, DISCONNECT) may still wait to be read.
-    if (this.#isEndedByClient && this.readableLength > 0) {
-      const timer = setTimeout(() => this.destroy(), LINGER_MS)
-      this.once('close', () => clearTimeout(timer))
-    } else this.destroy()
+    if (this.#isEndedByClient && this.isHeld) setTimeout(() => this.destroy(), LINGER_MS).unref()
+    else this.destroy()
   }
 }

@@ -1,20 +1,18 @@
 // The only way from the broker to a client's socket for messages: checked on each delivery, encoded once for all.
-import { randomUUID } from 'node:crypto'
 import type { Clock } from '@ridethrough/db/clock.ts'
+import type { Principal } from '@ridethrough/db/edge.ts'
 import { ConnectionUses, type Uses } from '@ridethrough/db/uses.ts'
 import type { RefusalMessage } from '@ridethrough/protocol/message/error.ts'
-import type { Via } from '@ridethrough/protocol/policy.ts'
-import { mayOn } from '@ridethrough/protocol/rights.ts'
+import { type Grant, type Via, viaOf } from '@ridethrough/protocol/policy.ts'
 import { ERRORS_TOPIC, parseTopic, type Topic, type TopicName } from '@ridethrough/protocol/topic.ts'
-import type { AedesPublishPacket } from 'aedes'
 import type { Reviewer } from './connection.ts'
-import type { Emitter } from './emitter.ts'
-import { encodePublish, type PublishFrame, type QoS, withPacketId } from './frame.ts'
+import { encodePublish, kept, lowered, type PublishFrame, type QoS } from './frame.ts'
 import type { Metrics } from './metrics.ts'
-import { qosFor, type Session, type Sessions, takePacketId } from './sessions.ts'
+import type { Receiver, Route, Router } from './router.ts'
+import { qosFor, type Session, type Sessions } from './sessions.ts'
 
 export type DeliverOptions = {
-  readonly emitter: Emitter<AedesPublishPacket>
+  readonly router: Router
   readonly sessions: Sessions
   readonly isServing: () => boolean
   /** Asks for the lease anew when it has ended; `false`: nobody is served, and who was has been cut. */
@@ -25,31 +23,32 @@ export type DeliverOptions = {
   readonly uses: Uses
 }
 
-/** Messages that may wait for the lease; beyond it those who wait for them lose their connection, so that they know. */
-const MAX_HELD = 10_000
+/** What may wait for the lease; beyond it those who wait for it lose their connection, so that they know. */
+const MAX_HELD = { frames: 10_000, bytes: 16 * 1024 * 1024 } as const
 
-type Held = { readonly topic: TopicName; readonly payload: Buffer; readonly qos: QoS }
+type Held = { readonly route: Route; readonly frame: PublishFrame }
+type Way = Via | 'itself'
 
 export class Delivery {
   readonly #options: DeliverOptions
-  /** Stamped on what the broker itself publishes. A client cannot know it, and the engine stamps its own id on what clients send. */
-  readonly #stamp = randomUUID()
-  #counter = 0
-  /** The message that is being handed out, with what is the same for all its receivers. */
-  #current: { counter: number; topic: Topic | undefined; frames: (PublishFrame | undefined)[] } | undefined
-
   /** What came while the lease was in doubt, oldest first: judged when it is settled. */
   #held: Held[] = []
+  #heldBytes = 0
 
   constructor(options: DeliverOptions) {
     this.#options = options
   }
 
-  /** Hands a message of the broker's own to every subscriber that may have it. */
+  /** Hands a message to every subscriber that may have it. */
   fanOut(topic: TopicName, payload: Buffer, qos: QoS = 1): void {
-    const message = { topic, payload, qos }
-    if (this.#mustWait(topic)) this.#hold(message)
-    else this.#emit(message)
+    const route = this.#options.router.routeOf(topic)
+    if (route) this.handOut(route, encodePublish(topic, payload, qos, false))
+  }
+
+  /** The same for packets that are encoded already; their bytes are read before this returns. */
+  handOut(route: Route, frame: PublishFrame): void {
+    if (this.#mustWait(route.topic)) this.#hold({ route, frame: kept(frame) })
+    else this.#giveAll(route, frame)
   }
 
   /** False: nobody is served. */
@@ -62,107 +61,29 @@ export class Delivery {
   }
 
   /** The look at what has waited to be written. */
-  reviewerOf(session: Session): Reviewer {
+  reviewerOf({ principal }: Session): Reviewer {
     const { isServing, clock } = this.#options
     return {
       isServing,
       whenServing: () => this.whenServing(),
       mayStillHave: (deviceId) =>
-        this.#wayTo(session, { kind: 'device', deviceId, suffix: 'state' }, clock.now()) !== undefined,
+        this.#wayTo(principal, stateOf(deviceId), principal.rights.byDevice.get(deviceId), clock.now()) !== undefined,
     }
-  }
-
-  #mustWait(topic: TopicName): boolean {
-    if (this.#held.length === 0 && this.#options.isServing()) return false
-    if (parseTopic(topic)?.kind === 'agent') return false
-    return this.#held.length > 0 || this.#options.sessions.persons().length > 0
-  }
-
-  #hold(message: Held): void {
-    if (this.#held.length >= MAX_HELD) {
-      for (const { connection } of this.#options.sessions.persons()) connection.cut('lease-lost')
-      return
-    }
-    this.#held.push(message)
-    if (this.#held.length > 1) return
-    void this.#options.whenServing().then((isServing) => {
-      const held = this.#held
-      this.#held = []
-      if (isServing) for (const one of held) this.#emit(one)
-    })
-  }
-
-  #emit({ topic, payload, qos }: Held): void {
-    this.#counter += 1
-    const packet = {
-      cmd: 'publish' as const,
-      brokerId: this.#stamp,
-      brokerCounter: this.#counter,
-      topic,
-      payload,
-      qos,
-      retain: false,
-      dup: false,
-    }
-    this.#options.emitter.emit(packet as AedesPublishPacket)
-  }
-
-  /**
-   * Asked by the engine for each receiver of each message, and by nobody else: writes the message when this client may
-   * have it now. The engine itself writes none, so that none can be between the check and the socket when rights end.
-   */
-  forward(client: object, packet: AedesPublishPacket): void {
-    if (packet.brokerId !== this.#stamp) return
-    const session = this.#options.sessions.of(client)
-    if (!session || session.lastDelivered === packet.brokerCounter) return
-    session.lastDelivered = packet.brokerCounter
-    const message = this.#messageOf(packet)
-    const now = this.#options.clock.now()
-    const way = message.topic && this.#wayTo(session, message.topic, now)
-    if (!message.topic || way === undefined) return
-    const granted = qosFor(session, packet.topic)
-    if (granted === undefined) return
-    const qos: QoS = granted === 1 && packet.qos > 0 ? 1 : 0
-    message.frames[qos] ??= encodePublish(packet.topic, packet.payload as Buffer, qos, false)
-    if (this.#write(session, message.frames[qos], message.topic)) this.#noteUse(session, way, message.topic, now)
   }
 
   /** Whether this client may be told something on this topic at this instant. */
-  mayHave(session: Session, topic: Topic): boolean {
-    return this.#wayTo(session, topic, this.#options.clock.now()) !== undefined
+  mayHave({ principal }: Session, topic: Topic): boolean {
+    return this.#wayTo(principal, topic, grantsFor(principal, topic), this.#options.clock.now()) !== undefined
   }
 
-  /** By what right this client may be told something on this topic; `undefined`: it may not. */
-  #wayTo(session: Session, topic: Topic, now: number): Via | 'itself' | undefined {
-    const { principal } = session
-    if (principal.isEnded) return undefined
-    if (principal.kind === 'agent') {
-      const isOwn = topic.kind === 'agent' && topic.agentId === principal.id && topic.suffix === 'commands'
-      return isOwn ? 'itself' : undefined
-    }
-    if (!this.#options.isServing()) return undefined
-    if (principal.expiresAt !== null && now >= principal.expiresAt) return undefined
-    if (topic.kind === 'errors') return 'itself'
-    if (topic.kind !== 'device' || topic.suffix === 'backlog') return undefined
-    return mayOn(principal.rights, 'monitor', topic.deviceId, now)
-  }
-
-  /** For the ledgers: asked on every delivery, so it is a look at a map where nothing is new. */
-  #noteUse(session: Session, way: Via | 'itself', topic: Topic, now: number): void {
-    if (way === 'itself' || topic.kind !== 'device') return
-    session.uses ??= new ConnectionUses(this.#options.uses, session.principal.credentialId)
-    session.uses.note(way, topic.deviceId, now)
-  }
-
-  /** One message to one client only: a retained state, a refusal. False when it may not have it or did not ask for it. */
+  /** One message to one client only: a retained state, a refusal. False when it may not have it or keeps up too badly. */
   sendTo(session: Session, name: TopicName, payload: Buffer, options: { qos: QoS; retain: boolean }): boolean {
     const topic = parseTopic(name)
     const now = this.#options.clock.now()
-    const way = topic && this.#wayTo(session, topic, now)
-    if (!topic || way === undefined || session.connection.destroyed) return false
-    const isSent = this.#write(session, encodePublish(name, payload, options.qos, options.retain), topic)
-    if (isSent) this.#noteUse(session, way, topic, now)
-    return isSent
+    const way = topic && this.#wayTo(session.principal, topic, grantsFor(session.principal, topic), now)
+    if (!topic || way === undefined) return false
+    const deviceId = topic.kind === 'device' ? topic.deviceId : undefined
+    return this.#write(session, encodePublish(name, payload, options.qos, options.retain), deviceId, way, now)
   }
 
   /** Tells a client why something of its was refused, where it reads such messages. */
@@ -172,18 +93,86 @@ export class Delivery {
     this.sendTo(session, ERRORS_TOPIC, Buffer.from(JSON.stringify(refusal)), { qos, retain: false })
   }
 
-  #write(session: Session, frame: PublishFrame, topic: Topic): boolean {
-    const bytes = frame.qos === 1 ? withPacketId(frame, takePacketId(session)) : frame.bytes
-    const deviceId = topic.kind === 'device' ? topic.deviceId : undefined
-    const isSent = session.connection.send(bytes, frame.qos, deviceId)
-    if (isSent) this.#options.metrics.deliveries.inc()
-    return isSent
+  #mustWait({ kind }: Topic): boolean {
+    if (this.#held.length === 0 && this.#options.isServing()) return false
+    if (kind === 'agent') return false
+    return this.#held.length > 0 || this.#options.sessions.persons().length > 0
   }
 
-  #messageOf(packet: AedesPublishPacket) {
-    if (this.#current?.counter !== packet.brokerCounter) {
-      this.#current = { counter: packet.brokerCounter, topic: parseTopic(packet.topic), frames: [] }
+  #hold(held: Held): void {
+    if (this.#held.length >= MAX_HELD.frames || this.#heldBytes >= MAX_HELD.bytes) {
+      for (const { connection } of this.#options.sessions.persons()) connection.cut('lease-lost')
+      return
     }
-    return this.#current
+    this.#held.push(held)
+    this.#heldBytes += held.frame.bytes.length
+    if (this.#held.length > 1) return
+    void this.#options.whenServing().then((isServing) => {
+      const waited = this.#held
+      this.#held = []
+      this.#heldBytes = 0
+      if (isServing) for (const { route, frame } of waited) this.#giveAll(route, frame)
+    })
   }
+
+  #giveAll(route: Route, frame: PublishFrame): void {
+    const now = this.#options.clock.now()
+    let low: PublishFrame | undefined
+    for (const receiver of this.#options.router.receiversOf(route)) {
+      const { session, qos } = receiver
+      if (session.connection.destroyed) continue
+      const way = this.#wayTo(session.principal, route.topic, grantsOf(receiver, route.deviceId), now)
+      if (way === undefined) continue
+      if (qos < frame.qos) low ??= lowered(frame, route.name)
+      this.#write(session, qos < frame.qos && low ? low : frame, route.deviceId, way, now)
+    }
+  }
+
+  /**
+   * By what right this client may be told something on this topic; `undefined`: it may not. Asked for each receiver of each
+   * message, whichever way the message came, with the grants on its device at hand.
+   */
+  #wayTo(principal: Principal, topic: Topic, grants: readonly Grant[] | undefined, now: number): Way | undefined {
+    if (principal.isEnded) return undefined
+    if (principal.kind === 'agent') {
+      const isOwn = topic.kind === 'agent' && topic.agentId === principal.id && topic.suffix === 'commands'
+      return isOwn ? 'itself' : undefined
+    }
+    if (!this.#options.isServing()) return undefined
+    if (principal.expiresAt !== null && now >= principal.expiresAt) return undefined
+    if (topic.kind === 'errors') return 'itself'
+    if (topic.kind !== 'device' || topic.suffix === 'backlog') return undefined
+    return grants && viaOf(grants, 'monitor', now)
+  }
+
+  #write(session: Session, frame: PublishFrame, deviceId: string | undefined, way: Way, now: number): boolean {
+    if (!session.connection.send(frame, deviceId)) return false
+    this.#options.metrics.counts.deliveries += frame.count
+    if (way !== 'itself' && deviceId !== undefined) this.#noteUse(session, way, deviceId, now)
+    return true
+  }
+
+  /** For the ledgers: asked on every delivery, so it is a look at a map where nothing is new. */
+  #noteUse(session: Session, way: Via, deviceId: string, now: number): void {
+    session.uses ??= new ConnectionUses(this.#options.uses, session.principal.credentialId)
+    session.uses.note(way, deviceId, now)
+  }
+}
+
+function grantsFor({ rights }: Principal, topic: Topic): readonly Grant[] | undefined {
+  return topic.kind === 'device' ? rights.byDevice.get(topic.deviceId) : undefined
+}
+
+/** What was looked up for these very rights is not looked up again. */
+function grantsOf(receiver: Receiver, deviceId: string | undefined): readonly Grant[] | undefined {
+  const { rights } = receiver.session.principal
+  if (receiver.rights !== rights) {
+    receiver.rights = rights
+    receiver.grants = deviceId === undefined ? undefined : rights.byDevice.get(deviceId)
+  }
+  return receiver.grants
+}
+
+function stateOf(deviceId: string): Topic {
+  return { kind: 'device', deviceId, suffix: 'state' }
 }

@@ -23,73 +23,145 @@ export type Frame = {
 
 export type FrameFault = 'packet-too-large' | 'length-malformed'
 
-/** Cuts a stream of bytes into packets. Memory follows the bytes that came, never the length that a packet claims. */
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Cuts a stream of bytes into packets, in place where a packet lies whole in what came. Memory follows the bytes that came,
+ * never the length that a packet claims.
+ */
 export class FrameReader {
   /** Highest remaining length [MQTT-2.2.3] that is let in, in bytes. */
   limit: number
-  #buffer: Buffer = Buffer.alloc(0)
-  #start = 0
-  #end = 0
-  #isOwn = false
+  /** The packet that `advance` found: `bytes[at]` is its first byte, `body` where the variable header begins, `end` where it ends. */
+  bytes: Buffer = NOTHING
+  at = 0
+  body = 0
+  end = 0
+  /** What came last and is not read yet. */
+  #chunk: Buffer = NOTHING
+  #next = 0
+  /** The beginning of a packet whose rest has not come. */
+  #carry: Buffer = NOTHING
+  #carried = 0
+  #headerBytes = 0
 
   constructor(limit: number) {
     this.limit = limit
   }
 
-  /** Bytes that wait for the rest of their packet. */
+  /** Bytes that wait to be read, or for the rest of their packet. */
   get held(): number {
-    return this.#end - this.#start
+    return this.#carried + this.#chunk.length - this.#next
   }
 
   /** The first byte of what waits: enough to see that somebody does not speak MQTT. */
   peek(): number | undefined {
-    return this.held > 0 ? this.#buffer[this.#start] : undefined
+    if (this.#carried > 0) return this.#carry[0]
+    return this.#chunk[this.#next]
   }
 
+  /** The chunk must not be written to afterwards: packets are handed out where they lie. */
   feed(chunk: Buffer): void {
-    const held = this.held
-    if (held === 0) {
-      this.#buffer = chunk
-      this.#start = 0
-      this.#end = chunk.length
-      this.#isOwn = false
-      return
-    }
-    // Packets handed out lie before #start, so that bytes after #end may be written without harming them.
-    if (!this.#isOwn || this.#end + chunk.length > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(2 * (held + chunk.length))
-      this.#buffer.copy(grown, 0, this.#start, this.#end)
-      this.#buffer = grown
-      this.#start = 0
-      this.#end = held
-      this.#isOwn = true
-    }
-    chunk.copy(this.#buffer, this.#end)
-    this.#end += chunk.length
+    const rest = this.#chunk.length - this.#next
+    this.#chunk = rest === 0 ? chunk : Buffer.concat([this.#chunk.subarray(this.#next), chunk])
+    this.#next = 0
   }
 
-  /** The next whole packet, `undefined` while bytes are missing, or what is wrong: then the stream makes no sense any more. */
+  /** True when `bytes`, `at`, `body` and `end` tell of the next packet, false while bytes are missing, or what is wrong: then the stream makes no sense any more. */
+  advance(): boolean | FrameFault {
+    if (this.#carried > 0) return this.#advanceCarried()
+    const total = this.#measure(this.#chunk, this.#next, this.#chunk.length)
+    if (typeof total === 'string') return total
+    const end = this.#next + total
+    if (total === 0 || end > this.#chunk.length) {
+      this.#carryRest()
+      return false
+    }
+    this.bytes = this.#chunk
+    this.at = this.#next
+    this.body = this.#next + this.#headerBytes
+    this.end = end
+    this.#next = end
+    if (end === this.#chunk.length) {
+      this.#chunk = NOTHING
+      this.#next = 0
+    }
+    return true
+  }
+
+  /** The packet that `advance` found, as a thing of its own. */
+  frame(): Frame {
+    const first = this.bytes[this.at] ?? 0
+    const bytes = this.bytes.subarray(this.at, this.end)
+    return { bytes, type: first >> 4, flags: first & 0x0f, body: this.body - this.at }
+  }
+
+  /** `advance` and `frame` in one. */
   next(): Frame | FrameFault | undefined {
+    const found = this.advance()
+    if (found === true) return this.frame()
+    return found === false ? undefined : found
+  }
+
+  #advanceCarried(): boolean | FrameFault {
+    for (;;) {
+      const total = this.#measure(this.#carry, 0, this.#carried)
+      if (typeof total === 'string') return total
+      // the header byte by byte: only it tells how much belongs to this packet
+      const wanted = total === 0 ? this.#carried + 1 : total
+      this.#take(wanted)
+      if (this.#carried < wanted) return false
+      if (total === 0) continue
+      this.bytes = this.#carry
+      this.at = 0
+      this.body = this.#headerBytes
+      this.end = total
+      this.#carry = NOTHING
+      this.#carried = 0
+      return true
+    }
+  }
+
+  /** Moves bytes of the chunk over until `wanted` are carried, or there are no more. */
+  #take(wanted: number): void {
+    const count = Math.min(wanted - this.#carried, this.#chunk.length - this.#next)
+    if (this.#carried + count > this.#carry.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(wanted, 2 * (this.#carried + count)))
+      this.#carry.copy(grown, 0, 0, this.#carried)
+      this.#carry = grown
+    }
+    this.#chunk.copy(this.#carry, this.#carried, this.#next, this.#next + count)
+    this.#carried += count
+    this.#next += count
+    if (this.#next < this.#chunk.length) return
+    this.#chunk = NOTHING
+    this.#next = 0
+  }
+
+  #carryRest(): void {
+    const rest = this.#chunk.length - this.#next
+    if (rest === 0) return
+    // Room for a header's bytes, so that the next few need no other buffer.
+    this.#carry = Buffer.allocUnsafeSlow(Math.max(rest, 8))
+    this.#take(rest)
+  }
+
+  /** Length of the whole packet at `start`, 0 while its header is cut off. Sets `#headerBytes`. */
+  #measure(bytes: Buffer, start: number, end: number): number | FrameFault {
     let length = 0
-    for (let index = 1; index <= 4; index++) {
-      const at = this.#start + index
-      if (at >= this.#end) return undefined
-      const byte = this.#buffer[at] ?? 0
-      length += (byte & 0x7f) * 128 ** (index - 1)
-      if ((byte & 0x80) !== 0) continue
-      if (length > this.limit) return 'packet-too-large'
-      const total = 1 + index + length
-      if (this.held < total) return undefined
-      return this.#take(total, 1 + index)
+    let factor = 1
+    for (let at = start + 1; at <= start + 4; at++) {
+      if (at >= end) return 0
+      const byte = bytes[at] as number // below the end
+      length += (byte & 0x7f) * factor
+      if ((byte & 0x80) === 0) {
+        if (length > this.limit) return 'packet-too-large'
+        this.#headerBytes = at + 1 - start
+        return this.#headerBytes + length
+      }
+      factor *= 128
     }
     return 'length-malformed'
-  }
-
-  #take(total: number, body: number): Frame {
-    const bytes = this.#buffer.subarray(this.#start, this.#start + total)
-    this.#start += total
-    const first = bytes[0] ?? 0
-    return { bytes, type: first >> 4, flags: first & 0x0f, body }
   }
 }
 
@@ -123,8 +195,17 @@ function asUtf8(bytes: Buffer): string | undefined {
 
 export type QoS = 0 | 1
 
-/** A PUBLISH for many receivers: at QoS 1 each takes a copy with its own packet identifier. */
-export type PublishFrame = { readonly qos: QoS; readonly bytes: Buffer; readonly idAt: number }
+/** PUBLISH packets for many receivers, where they lie: one, or at QoS 0 several of the same topic in a row. */
+export type PublishFrame = {
+  readonly qos: QoS
+  readonly bytes: Buffer
+  readonly start: number
+  readonly end: number
+  /** Where the packet identifier lies, at QoS 1: each receiver gets its own. */
+  readonly idAt: number
+  /** How many packets it is. */
+  readonly count: number
+}
 
 export function encodePublish(topic: string, payload: Buffer, qos: QoS, retain: boolean): PublishFrame {
   const name = Buffer.from(topic)
@@ -140,13 +221,19 @@ export function encodePublish(topic: string, payload: Buffer, qos: QoS, retain: 
   const idAt = at
   if (qos > 0) at = bytes.writeUInt16BE(0, at)
   bytes.set(payload, at)
-  return { qos, bytes, idAt }
+  return { qos, bytes, start: 0, end: bytes.length, idAt, count: 1 }
 }
 
-export function withPacketId(frame: PublishFrame, id: number): Buffer {
-  const bytes = Buffer.from(frame.bytes)
-  bytes.writeUInt16BE(id, frame.idAt)
-  return bytes
+/** The same at QoS 0, for receivers who asked for no more; `topic` is what the packet has. */
+export function lowered(frame: PublishFrame, topic: string): PublishFrame {
+  return encodePublish(topic, frame.bytes.subarray(frame.idAt + 2, frame.end), 0, false)
+}
+
+/** For what must outlive the turn: the bytes are somebody's reading buffer otherwise. */
+export function kept(frame: PublishFrame): PublishFrame {
+  const { start } = frame
+  const bytes = Buffer.from(frame.bytes.subarray(start, frame.end))
+  return { ...frame, bytes, start: 0, end: bytes.length, idAt: frame.idAt - start }
 }
 
 function lengthBytes(length: number): number[] {

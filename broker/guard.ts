@@ -1,10 +1,8 @@
 // Is this packet fit to be parsed by anybody? Looks at each packet's bytes before the broker's engine sees them.
 import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '@ridethrough/protocol/topic.ts'
 import { type Frame, PACKET, refusingSuback, textAt } from './frame.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 
-/** Remaining length [MQTT-2.2.3] that is let in, in bytes. */
-export const MAX_PACKET_BYTES = { beforeConnack: 16 * 1024, afterConnack: 256 * 1024 } as const
-export const MAX_FILTERS_PER_SUBSCRIBE = 8
 const MAX_FILTERS_PER_UNSUBSCRIBE = 50
 
 export type PacketFault =
@@ -13,6 +11,7 @@ export type PacketFault =
   | 'packet-malformed'
   | 'qos-2'
   | 'topic-malformed'
+  | 'payload-too-large'
   | 'too-many-filters'
 
 /** `pass` on to the engine (bytes may have been corrected in place), `answer` here and go on, or `close`. */
@@ -24,16 +23,16 @@ export type Verdict =
 const PASS: Verdict = { do: 'pass' }
 
 /** Judges a packet of a client that is connected. */
-export function inspect(frame: Frame): Verdict {
+export function inspect(frame: Frame, limits: Limits = DEFAULT_LIMITS): Verdict {
   switch (frame.type) {
     case PACKET.publish:
-      return inspectPublish(frame)
+      return inspectPublish(frame, limits)
     case PACKET.subscribe:
-      return frame.flags === 2 ? inspectSubscribe(frame) : close('flags-malformed')
+      return frame.flags === 2 ? inspectSubscribe(frame, limits) : close('flags-malformed')
     case PACKET.unsubscribe:
       return frame.flags === 2 ? inspectUnsubscribe(frame) : close('flags-malformed')
     case PACKET.puback:
-      return frame.flags === 0 ? exactly(frame, 2) : close('flags-malformed')
+      return frame.flags === 0 ? inspectPuback(frame) : close('flags-malformed')
     case PACKET.pingreq:
     case PACKET.disconnect:
       return frame.flags === 0 ? exactly(frame, 0) : close('flags-malformed')
@@ -43,7 +42,7 @@ export function inspect(frame: Frame): Verdict {
   }
 }
 
-function inspectPublish(frame: Frame): Verdict {
+function inspectPublish(frame: Frame, limits: Limits): Verdict {
   const qos = (frame.flags >> 1) & 3
   const isRepeat = (frame.flags & 8) !== 0
   if (qos === 3 || (qos === 0 && isRepeat)) return close('flags-malformed')
@@ -51,10 +50,17 @@ function inspectPublish(frame: Frame): Verdict {
   const topic = textAt(frame.bytes, frame.body)
   if (!topic) return close('packet-malformed')
   if (!isTopicName(topic.text)) return close('topic-malformed')
-  return qos === 0 || packetIdAt(frame, topic.end) > 0 ? PASS : close('packet-malformed')
+  if (qos > 0 && packetIdAt(frame, topic.end) === 0) return close('packet-malformed')
+  const payloadAt = topic.end + (qos > 0 ? 2 : 0)
+  return frame.bytes.length - payloadAt > limits.payloadBytes ? close('payload-too-large') : PASS
 }
 
-function inspectSubscribe(frame: Frame): Verdict {
+function inspectPuback(frame: Frame): Verdict {
+  const verdict = exactly(frame, 2)
+  return verdict.do === 'pass' && packetIdAt(frame, frame.body) === 0 ? close('packet-malformed') : verdict
+}
+
+function inspectSubscribe(frame: Frame, limits: Limits): Verdict {
   const { bytes, body } = frame
   const id = packetIdAt(frame, body)
   if (id === 0) return close('packet-malformed')
@@ -71,7 +77,7 @@ function inspectSubscribe(frame: Frame): Verdict {
   }
   if (count === 0) return close('packet-malformed')
   if (count > MAX_FILTERS_PER_UNSUBSCRIBE) return close('too-many-filters')
-  if (count > MAX_FILTERS_PER_SUBSCRIBE) {
+  if (count > limits.filtersPerSubscribe) {
     return { do: 'answer', bytes: refusingSuback(id, count), reason: 'too-many-filters' }
   }
   return PASS

@@ -2,32 +2,35 @@
 import type { Clock } from '@ridethrough/db/clock.ts'
 import { AgentStatus, Inventory } from '@ridethrough/protocol/message/agent.ts'
 import { Backlog, Sample } from '@ridethrough/protocol/message/telemetry.ts'
+import { deviceTopic } from '@ridethrough/protocol/topic.ts'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Agents } from './agents.ts'
 import { decidePublish, type Published } from './authorize.ts'
 import type { Delivery } from './deliver.ts'
+import type { QoS } from './frame.ts'
 import type { Ingest } from './ingest.ts'
-import type { Metrics } from './metrics.ts'
-import { type Session, takeAllowance } from './sessions.ts'
+import type { Limits } from './limits.ts'
+import { hit, type Metrics } from './metrics.ts'
+import type { Session } from './sessions.ts'
 
 export type InboundOptions = {
   readonly ingest: Ingest
   readonly agents: Agents
   readonly delivery: Delivery
   readonly clock: Clock
+  readonly limits: Limits
   readonly log: Logger
   readonly metrics: Metrics
 }
 
-export const PUBLISHES_PER_SECOND = 100
 /** The last instant that has a four-digit year: beyond it, dates have no form that everybody reads. */
 const LAST_INSTANT = Date.UTC(9999, 11, 31)
 
 /** Acknowledged without an argument; a reason ends the connection, since MQTT 3.1.1 knows no refusal of a publish. */
 export type Settle = (reason?: string) => void
 
-type Message = Published & { readonly payload: Buffer }
+export type Message = Published & { readonly qos: QoS; readonly payload: Buffer }
 
 export class Inbound {
   readonly #options: InboundOptions
@@ -39,17 +42,6 @@ export class Inbound {
   /** `settle` is called exactly once, after what the message brought is stored. */
   receive(session: Session, message: Message, settle: Settle): void {
     const { clock, metrics } = this.#options
-    const isPerson = session.principal.kind === 'person'
-    if (isPerson && !takeAllowance(session, PUBLISHES_PER_SECOND, clock.monotonic())) {
-      this.#refusePerson(
-        session,
-        message,
-        'too-many-tries',
-        `At most ${PUBLISHES_PER_SECOND} messages a second are taken.`,
-      )
-      settle()
-      return
-    }
     const decision = decidePublish(session, message, clock.now())
     const counted: Settle = (reason) => {
       metrics.publishes.inc({ outcome: reason === undefined ? decision.do : 'ended' })
@@ -58,7 +50,7 @@ export class Inbound {
     }
     switch (decision.do) {
       case 'refuse':
-        this.#refusePerson(session, message, decision.code, decision.message)
+        this.#refusePerson(session, message.topic, decision.code, decision.message)
         counted()
         break
       case 'foreign':
@@ -79,7 +71,20 @@ export class Inbound {
         break
       case 'backlog':
         this.#backlog(decision.deviceId, message, counted)
+        break
+      case 'live':
+        // for those that follow, the topic is known
+        this.#options.delivery.fanOut(deviceTopic(decision.deviceId, 'live'), message.payload, message.qos)
+        counted()
     }
+  }
+
+  /** A person has published more than it may: dropped, and named where it reads such messages. */
+  refuseTooMany(session: Session, topic: string): void {
+    const { limits, metrics } = this.#options
+    const most = limits.publishesPerSecondPerCredential
+    hit(metrics, 'publishesPerSecondPerCredential')
+    this.#refusePerson(session, topic, 'too-many-tries', `At most ${most} messages a second are taken.`)
   }
 
   #state(deviceId: string, { payload }: Message, settle: Settle): void {
@@ -117,7 +122,7 @@ export class Inbound {
     )
   }
 
-  #refusePerson(session: Session, { topic }: Message, code: string, message: string): void {
+  #refusePerson(session: Session, topic: string, code: string, message: string): void {
     this.#options.metrics.packetsRefused.inc({ reason: code })
     this.#options.delivery.refuse(session, { topic, code, message })
   }

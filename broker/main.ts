@@ -1,5 +1,4 @@
 // Puts the broker together, starts it, stops it.
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { type Clock, systemClock } from '@ridethrough/db/clock.ts'
 import { EDGE_CONNECTIONS, Edge } from '@ridethrough/db/edge.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
@@ -7,27 +6,34 @@ import { checkServer, openDb } from '@ridethrough/db/pool.ts'
 import { markAllAgentsOffline } from '@ridethrough/db/query/agent.ts'
 import { Uses } from '@ridethrough/db/uses.ts'
 import { deviceTopic } from '@ridethrough/protocol/topic.ts'
-import type { AedesPublishPacket } from 'aedes'
 import type { Logger } from 'pino'
+import { Admission } from './admission.ts'
 import { Agents } from './agents.ts'
 import { Authenticator } from './authenticate.ts'
 import { Broker } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
 import { Delivery } from './deliver.ts'
-import { Emitter } from './emitter.ts'
+import { Doors } from './doors.ts'
+import { Handshakes } from './handshakes.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
 import { limitsWith } from './limits.ts'
-import { createMetrics, serveMetrics } from './metrics.ts'
-import { readProxyLine, trustedProxies } from './proxy.ts'
+import { createMetrics, serveMetrics, showLimits } from './metrics.ts'
+import { openDoors } from './open-doors.ts'
+import { trustedProxies } from './proxy.ts'
 import { RetainedStates } from './retained.ts'
 import { edgeHooks } from './revoke.ts'
+import { Router } from './router.ts'
 import { Sessions } from './sessions.ts'
-import { createTlsServer } from './tls.ts'
+import { openTls } from './tls.ts'
 
 export type RunningBroker = {
   readonly mqttUrl: string
   /** Only with a certificate. */
   readonly mqttsUrl: string | undefined
+  /** Only when asked for. */
+  readonly wsUrl: string | undefined
+  /** Only when asked for, and with a certificate. */
+  readonly wssUrl: string | undefined
   readonly metricsUrl: string
   /** Idempotent. Agents that were connected are marked as gone, what is waiting is stored. */
   stop(): Promise<void>
@@ -75,16 +81,17 @@ async function start(
 
   const limits = limitsWith(config.limits ?? {})
   const metrics = createMetrics()
+  showLimits(metrics, limits)
+  const admission = new Admission({ limits, clock, metrics })
+  onStop(async () => admission.stop())
   const sessions = new Sessions()
-  const emitter = new Emitter<AedesPublishPacket>({
-    onError: (error, topic) => log.error({ err: error, topic }, 'a delivery failed'),
-  })
+  const router = new Router()
   let edge: Edge | undefined
   const isServing = () => edge?.isServing() ?? false
   const whenServing = async () => (await edge?.whenServing()) ?? false
   const uses = new Uses({ db, log })
   onStop(() => uses.stop())
-  const delivery = new Delivery({ emitter, sessions, isServing, whenServing, clock, metrics, uses })
+  const delivery = new Delivery({ router, sessions, isServing, whenServing, clock, metrics, uses })
   const retained = await RetainedStates.start(db, listener, log)
   onStop(() => retained.stop())
   const agents = new Agents({ db, clock, log, delivery })
@@ -97,6 +104,7 @@ async function start(
   const hooks = edgeHooks({
     sessions,
     agents,
+    router,
     clock,
     log,
     metrics,
@@ -106,42 +114,35 @@ async function start(
   onStop(() => edgeDb.destroy())
   edge = await Edge.start({ db: edgeDb, listener, kind: 'broker', hooks, clock, log })
   onStop(() => edge.stop())
-  const authenticator = new Authenticator({ db, edge, clock, log, metrics })
-  const parts = { edge, sessions, emitter, delivery, authenticator, agents, ingest, retained, clock, log, metrics }
+  const authenticator = new Authenticator({ db, edge, clock, log, metrics, limits, admission })
+  const parts = {
+    edge,
+    sessions,
+    router,
+    admission,
+    limits,
+    delivery,
+    authenticator,
+    agents,
+    ingest,
+    retained,
+    clock,
+    log,
+    metrics,
+  }
   broker = await Broker.start(parts)
-  const { tls } = config
-  const server = createServer(accepting(broker, config.trustedProxies ?? []))
-  const secure = tls && (await createTlsServer({ paths: tls, onSocket: accepting(broker, []), metrics, clock, log }))
-  if (secure) onStop(() => secure.stop())
-  const servers = secure ? [server, secure.server] : [server]
-  for (const each of servers) each.maxConnections = limits.connections
-  const hangUp = servers.map(hangUpOn)
-  onStop(async () => {
-    // nobody new comes in while those that are in are shown out
-    const areClosed = Promise.all(servers.map(closed))
-    await broker?.stop()
-    for (const end of hangUp) end()
-    await areClosed
-  })
-  const port = await listening(server, config.mqttPort, config.host)
-  const mqttsPort = tls && secure && (await listening(secure.server, tls.mqttsPort, config.host))
+  const handshakes = new Handshakes({ limits, clock, metrics })
+  onStop(async () => handshakes.stop())
+  const tls = config.tls && (await openTls({ paths: config.tls, limits, clock, log, metrics }))
+  if (tls) onStop(() => tls.stop())
+  const proxies = trustedProxies(config.trustedProxies ?? [])
+  const doors = new Doors({ host: config.host, proxies, handshakes, limits })
+  onStop(() => doors.shut(async () => broker?.stop()))
+  const urls = await openDoors(config, { broker, doors, handshakes, proxies, tls, limits, metrics, log })
   const web = await serveMetrics(metrics, { host: config.metricsHost, port: config.metricsPort, isReady: isServing })
   onStop(() => web.stop())
-  log.info({ host: config.host, port, mqttsPort, devices: retained.size }, 'the broker lets clients in')
-  return {
-    mqttUrl: `mqtt://${config.host}:${port}`,
-    mqttsUrl: mqttsPort === undefined ? undefined : `mqtts://${config.host}:${mqttsPort}`,
-    metricsUrl: web.url,
-  }
-}
-
-/** Only a listed proxy is believed when it names somebody else's address; for all others the socket's own counts. */
-function accepting(broker: Broker, places: readonly string[]): (socket: Socket) => void {
-  const proxies = trustedProxies(places)
-  return (socket) => {
-    if (!proxies.trusts(socket.remoteAddress)) broker.accept(socket)
-    else readProxyLine(socket, (address) => broker.accept(socket, address))
-  }
+  log.info({ ...urls, devices: retained.size }, 'the broker lets clients in')
+  return { ...urls, metricsUrl: web.url }
 }
 
 /** What has just been stored becomes the state that is kept, and goes to the viewers: old samples do neither. */
@@ -156,30 +157,4 @@ function handOn(retained: RetainedStates, delivery: Delivery): IngestOptions['on
       if (retained.put(deviceId, newest.seq, bytes)) delivery.fanOut(deviceTopic(deviceId, 'state'), bytes)
     }
   }
-}
-
-/** Also those who are still about their handshake, which no connection of the broker's stands for. */
-function hangUpOn(server: Server): () => void {
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  return () => {
-    for (const socket of sockets) socket.destroy()
-  }
-}
-
-function listening(server: Server, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve((server.address() as AddressInfo).port)
-    })
-  })
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()))
 }

@@ -14,15 +14,30 @@ export function createMetrics() {
     new Counter({ name: `ridethrough_broker_${name}`, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
     new Gauge({ name: `ridethrough_broker_${name}`, help, labelNames, registers })
+  /** Counted on every message: a field costs a tenth of what a counter with labels does. Read when somebody asks. */
+  const counts = { deliveries: 0, live: 0, bytesIn: 0 }
+  const counted = (name: string, help: string, field: keyof typeof counts) =>
+    new Counter({
+      name: `ridethrough_broker_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(counts[field])
+      },
+    })
   return {
     registry,
+    counts,
     connections: gauge('connections', 'Clients that are signed in', 'kind'),
     connects: counter('connects_total', 'CONNECT packets by their outcome', 'outcome'),
     packetsRefused: counter('packets_refused_total', 'Packets that were refused, by reason', 'reason'),
     connectionsCut: counter('connections_cut_total', 'Connections that the broker ended, by reason', 'reason'),
     publishes: counter('publishes_total', 'Messages that clients published, by what became of them', 'outcome'),
     subscriptions: counter('subscriptions_total', 'Filters asked for, by answer', 'answer'),
-    deliveries: counter('deliveries_total', 'Messages written to clients'),
+    deliveries: counted('deliveries_total', 'Messages written to clients', 'deliveries'),
+    live: counted('live_total', 'Live messages that agents published', 'live'),
+    bytesIn: counted('received_bytes_total', 'Bytes that clients sent', 'bytesIn'),
     deliveriesDropped: counter(
       'deliveries_dropped_total',
       'Messages not written although subscribed, by reason',

@@ -18,6 +18,8 @@ import type { Session } from './sessions.ts'
 type Kept = { readonly seq: number; readonly payload: Buffer; readonly handedOn: number }
 
 const PAGE = 1000
+/** What may wait for a receiver before it is given more. */
+const PACE_BYTES = 64 * 1024
 
 export class RetainedStates {
   readonly #db: Db
@@ -76,10 +78,14 @@ export class RetainedStates {
     const ids =
       exact !== undefined && exact !== '+' && exact !== '#' ? [exact] : session.principal.rights.byDevice.keys()
     for (const id of ids) {
-      const kept = this.#states.get(id)
-      if (!kept) continue
       const topic = deviceTopic(id, 'state')
-      if (matches(filter, topic)) delivery.sendTo(session, topic, kept.payload, { qos, retain: true })
+      if (!this.#states.has(id) || !matches(filter, topic)) continue
+      // Thousands of them would cut a reader that does keep up. What is sent after a wait is what is kept then.
+      if (session.connection.backlog > PACE_BYTES && !(await session.connection.whenBelow(PACE_BYTES))) return
+      const kept = this.#states.get(id)
+      if (kept && session.subscriptions.has(filter)) {
+        delivery.sendTo(session, topic, kept.payload, { qos, retain: true })
+      }
     }
   }
 

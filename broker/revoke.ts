@@ -7,11 +7,13 @@ import type { Logger } from 'pino'
 import type { Agents } from './agents.ts'
 import { exactDeviceOf } from './authorize.ts'
 import type { Metrics } from './metrics.ts'
+import type { Router } from './router.ts'
 import type { Session, Sessions } from './sessions.ts'
 
 export type RevokeOptions = {
   readonly sessions: Sessions
   readonly agents: Agents
+  readonly router: Router
   /** Takes a live subscription out of the engine; when it returns, nothing more comes by it. */
   readonly unsubscribe: (session: Session, filter: string) => void
   readonly clock: Clock
@@ -23,6 +25,7 @@ export type RevokeOptions = {
 export function edgeHooks(options: RevokeOptions): EdgeHooks {
   return {
     changed(principals) {
+      options.router.invalidate()
       const cuts = principals.flatMap((principal) =>
         options.sessions.ofPrincipal(principal).map((session) => cutOne(options, principal, session)),
       )
@@ -83,7 +86,7 @@ function updateAgent({ agents, log }: RevokeOptions, session: Session): Cut {
 }
 
 function coversAny(filter: string, deviceIds: ReadonlySet<string>): boolean {
-  const suffixes = ['state', 'events', 'commands'] as const
+  const suffixes = ['state', 'live', 'events', 'commands'] as const
   return [...deviceIds].some((id) => suffixes.some((suffix) => matches(filter, deviceTopic(id, suffix))))
 }
 

@@ -17,14 +17,8 @@ export type Session = {
   devices: ReadonlySet<string>
   /** Registered until lately: an agent's samples that were under way are acknowledged and dropped. */
   readonly formerDevices: Set<string>
-  /** Counter of the last message handed to it: overlapping filters deliver once. */
-  lastDelivered: number
   /** What it has made of what others share; there once it was given something. */
   uses?: ConnectionUses
-  nextPacketId: number
-  /** Publishing allowance (tokens) and when it was last filled, on the monotonic clock. */
-  allowance: number
-  allowanceAt: number
 }
 
 export class Sessions {
@@ -89,20 +83,4 @@ export function qosFor(session: Session, topic: string): QoS | undefined {
     if (found !== 1 && (found === undefined || qos > found) && matches(filter, topic)) found = qos
   }
   return found
-}
-
-export function takePacketId(session: Session): number {
-  const id = session.nextPacketId
-  session.nextPacketId = id >= 65_535 ? 1 : id + 1
-  return id
-}
-
-/** False when this publish is one too many for the second. */
-export function takeAllowance(session: Session, perSecond: number, monotonicMs: number): boolean {
-  const gained = ((monotonicMs - session.allowanceAt) / 1000) * perSecond
-  session.allowance = Math.min(perSecond, session.allowance + gained)
-  session.allowanceAt = monotonicMs
-  if (session.allowance < 1) return false
-  session.allowance -= 1
-  return true
 }
