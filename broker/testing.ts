@@ -24,7 +24,7 @@ export type TestBroker = RunningBroker & {
 export async function startTestBroker(
   databaseUrl: string,
   options: { clock?: Clock; storePatienceMs?: number } & Partial<
-    Pick<BrokerConfig, 'tls' | 'trustedProxies' | 'limits'>
+    Pick<BrokerConfig, 'tls' | 'trustedProxies' | 'limits' | 'wsPort'>
   > = {},
 ): Promise<TestBroker> {
   const logged: LogLine[] = []
@@ -38,6 +38,7 @@ export async function startTestBroker(
       metricsHost: host,
       metricsPort: 0,
       storePatienceMs: options.storePatienceMs ?? 10_000,
+      wsPort: options.wsPort,
       tls: options.tls,
       trustedProxies: options.trustedProxies,
       limits: options.limits,
