@@ -9,6 +9,7 @@ const needDatabase = [
   'test/system/**',
   'test/fault/**',
   'test/model/**',
+  'test/fuzz/**',
   'test/browser/**',
   'test/asvs/**',
   'bin/**',
