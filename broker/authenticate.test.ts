@@ -6,8 +6,9 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../test/support/database.ts'
 import { makeAgent, makePerson } from '../test/support/world.ts'
+import { Admission } from './admission.ts'
 import { Authenticator } from './authenticate.ts'
-import { ENROLMENTS } from './enrol.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
 import { createMetrics } from './metrics.ts'
 import { connectAgent, connectClient, connectPerson, startTestBroker, type TestBroker } from './testing.ts'
 
@@ -86,13 +87,13 @@ test('a revoked agent is refused', async () => {
   await expect(connectAgent(broker, agent)).rejects.toMatchObject({ code: 5 })
 })
 
-test(`an address enrols ${ENROLMENTS.perAddressPerMinute} agents a minute, known agents are not concerned`, async () => {
+test(`an address enrols ${DEFAULT_LIMITS.enrolmentsPerMinutePerAddress} agents a minute, known agents are not concerned`, async () => {
   let monotonic = 0
   const clock = { now: Date.now, monotonic: () => monotonic }
   const fresh = await startTestBroker(database.url, { clock })
   try {
     const enrol = async () => (await connectAgent(fresh, { agentId: randomUUID(), token: TOKEN })).end()
-    for (let count = 0; count < ENROLMENTS.perAddressPerMinute; count++) await enrol()
+    for (let count = 0; count < DEFAULT_LIMITS.enrolmentsPerMinutePerAddress; count++) await enrol()
     await expect(enrol()).rejects.toMatchObject({ code: 5 })
     await (await connectAgent(fresh, await makeAgent(database.db))).end()
     monotonic += 60_001
@@ -104,7 +105,7 @@ test(`an address enrols ${ENROLMENTS.perAddressPerMinute} agents a minute, known
 
 test('no more than 1000 agents wait for somebody to claim them', async () => {
   const { db } = database
-  const rows = Array.from({ length: ENROLMENTS.unclaimedInAll }, () => ({
+  const rows = Array.from({ length: DEFAULT_LIMITS.unclaimedAgents }, () => ({
     id: randomUUID(),
     token_hash: Buffer.from('x'),
     version: '',
@@ -117,7 +118,7 @@ test('no more than 1000 agents wait for somebody to claim them', async () => {
   await (await connectAgent(broker, agent)).end()
 })
 
-test('credentials that take too long to check are refused, at most 256 are checked at once, and late ones are let go', async () => {
+test('credentials that take too long to check are refused, so many are checked at once, and late ones are let go', async () => {
   const ann = await makePerson(database.db, 'Ann')
   const opening = Promise.withResolvers<never>()
   const closed: unknown[] = []
@@ -128,17 +129,41 @@ test('credentials that take too long to check are refused, at most 256 are check
     open: () => opening.promise,
     close: (principal: unknown) => closed.push(principal),
   }
+  const limits = { ...DEFAULT_LIMITS, signIns: 50, signInsWaiting: 1 }
+  const metrics = createMetrics()
+  const admission = new Admission({ limits, clock: systemClock, metrics })
   const authenticator = new Authenticator({
     db: database.db,
     edge: edge as unknown as Edge,
     clock: systemClock,
     log: pino({ level: 'silent' }),
-    metrics: createMetrics(),
+    ...{ metrics, limits, admission },
   })
   const ask = () => authenticator.authenticate({ username: 'ann', password: Buffer.from(ann.token), address: '' })
-  const many = Array.from({ length: 256 }, ask)
+  const many = Array.from({ length: 50 }, ask)
+  const waiting = ask()
   expect(await ask()).toEqual({ outcome: 'too-many-at-once' })
   expect(new Set((await Promise.all(many)).map(({ outcome }) => outcome))).toEqual(new Set(['too-late']))
   opening.resolve('a principal' as never)
-  await expect.poll(() => closed.length).toBe(256)
+  await expect.poll(() => closed.length).toBe(50)
+  expect(await waiting).toEqual({ outcome: 'signed-in', principal: 'a principal' })
+  admission.stop()
+})
+
+test('agents that come together are looked up together, and each gets the answer that it would get alone', async () => {
+  const { db } = database
+  const agents = await Promise.all(Array.from({ length: 20 }, () => makeAgent(db)))
+  await db
+    .updateTable('agent')
+    .set({ revoked_at: new Date() })
+    .where('id', '=', agents[7]?.agentId ?? '')
+    .execute()
+  const results = await Promise.allSettled(
+    agents.map(({ agentId, token }, index) =>
+      connectAgent(broker, { agentId, token: index === 3 ? `${token}!` : token }),
+    ),
+  )
+  const codes = results.map((result) => (result.status === 'fulfilled' ? 0 : result.reason.code))
+  expect(codes).toEqual(agents.map((_, index) => (index === 3 ? 4 : index === 7 ? 5 : 0)))
+  for (const result of results) if (result.status === 'fulfilled') await result.value.end()
 })

@@ -4,8 +4,10 @@ import type { Edge, Principal } from '@ridethrough/db/edge.ts'
 import { findCredential, touchCredential } from '@ridethrough/db/query/credential.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import type { Logger } from 'pino'
+import type { Admission } from './admission.ts'
 import { CONNACK } from './connect.ts'
 import { AgentGate, type AgentVerdict } from './enrol.ts'
+import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import type { ShownKey } from './tls.ts'
 
@@ -15,6 +17,8 @@ export type Credentials = {
   /** The key of the client's certificate, where it came by TLS and showed one. */
   readonly key?: ShownKey | undefined
   readonly address: string
+  /** Asked when its turn has come: nobody looks up who has left meanwhile. */
+  readonly isGone?: () => boolean
 }
 
 export type AuthenticateOutcome =
@@ -46,34 +50,40 @@ export type AuthenticateOptions = {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
+  readonly limits: Limits
+  readonly admission: Admission
 }
 
 const DEADLINE_MS = 2000
-const MAX_IN_FLIGHT = 256
 const AGENT_PREFIX = 'agent:'
 
 export class Authenticator {
   readonly #options: AuthenticateOptions
   readonly #agents: AgentGate
-  #inFlight = 0
 
   constructor(options: AuthenticateOptions) {
     this.#options = options
     this.#agents = new AgentGate(options)
   }
 
-  /** Never rejects. A principal that comes after the deadline is closed again: nobody waits for it. */
+  /**
+   * Waits for its turn, then never rejects and answers within a deadline. A principal that comes after that is closed
+   * again: nobody waits for it.
+   */
   async authenticate(credentials: Credentials): Promise<Answer> {
-    if (this.#inFlight >= MAX_IN_FLIGHT) return { outcome: 'too-many-at-once' }
-    this.#inFlight += 1
+    const { admission } = this.#options
+    const kind = credentials.username?.startsWith(AGENT_PREFIX) ? 'agent' : 'person'
+    const giveBack = await admission.signIns.turn(kind, credentials.isGone)
+    if (!giveBack) return { outcome: 'too-many-at-once' }
     let isLate = false
+    // The turn is over when the database has answered, not when the client has been: what hangs takes up a place.
     const asked = this.#ask(credentials)
       .catch((error: unknown): Answer => {
         this.#options.log.warn({ err: error }, 'credentials could not be checked')
         return { outcome: 'store-unavailable' }
       })
       .then((answer) => {
-        this.#inFlight -= 1
+        giveBack()
         if (isLate && answer.outcome === 'signed-in') this.#options.edge.close(answer.principal)
         return answer
       })

@@ -1,18 +1,21 @@
 // Signing in an agent: by the token or key that it is known by, or by the one that it has announced. New ones enrol themselves.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '@ridethrough/db/clock.ts'
+import { Collector } from '@ridethrough/db/collector.ts'
 import {
   type AgentIdentity,
   type AgentSecret,
   enrolAgent,
-  findAgentIdentity,
+  findAgentIdentities,
   type NewAgent,
   promoteAgentSecret,
 } from '@ridethrough/db/query/agent-identity.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { Id } from '@ridethrough/protocol/message/agent.ts'
 import type { Logger } from 'pino'
-import type { Metrics } from './metrics.ts'
+import { addressKey } from './address.ts'
+import type { Limits } from './limits.ts'
+import { hit, type Metrics } from './metrics.ts'
 import { isUniqueViolation } from './store.ts'
 import type { ShownKey } from './tls.ts'
 
@@ -21,6 +24,7 @@ export type AgentGateOptions = {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
+  readonly limits: Limits
 }
 
 /** What an agent has shown: its token as password, or else the key of its certificate. */
@@ -34,15 +38,23 @@ export type AgentProof = {
 export type AgentVerdict = 'known' | 'credentials-missing' | 'credentials-wrong' | 'agent-revoked' | 'enrolment-limited'
 
 const TOKEN_BYTES = { min: 16, max: 512 } as const
-export const ENROLMENTS = { perAddressPerMinute: 20, unclaimedInAll: 1000 } as const
 const MINUTE_MS = 60_000
 
 export class AgentGate {
   readonly #options: AgentGateOptions
   readonly #enrolments = new Map<string, number[]>()
+  /** Those who sign in at the same time are looked up together. */
+  readonly #identities: Collector<string, AgentIdentity | undefined>
 
   constructor(options: AgentGateOptions) {
     this.#options = options
+    this.#identities = new Collector(
+      async (ids) => {
+        const found = await findAgentIdentities(options.db, ids)
+        return ids.map((id) => found.get(id))
+      },
+      { atOnce: 2 },
+    )
   }
 
   async judge({ name, password, key, address }: AgentProof): Promise<AgentVerdict> {
@@ -52,11 +64,10 @@ export class AgentGate {
     if (!id.success || id.data !== name || !secret) return 'credentials-wrong'
     const certificateExpiresAt = secret.kind === 'certificate' ? (key?.expiresAt ?? null) : null
     const shown = { agentId: name, secret, certificateExpiresAt }
-    const { db } = this.#options
-    let known = await findAgentIdentity(db, name)
+    let known = await this.#identities.ask(name)
     if (!known) {
       if (!(await this.#enrol(shown, address))) return 'enrolment-limited'
-      known = await findAgentIdentity(db, name)
+      known = await this.#identities.ask(name)
     }
     return known ? this.#compare(known, shown) : 'credentials-wrong'
   }
@@ -72,7 +83,7 @@ export class AgentGate {
       // false: somebody was faster, with this secret or with another announcement, and what holds now decides
       const isPromoted = await promoteAgentSecret(db, shown)
       if (isPromoted) log.info({ agent: shown.agentId, kind: shown.secret.kind }, 'an agent has changed its identity')
-      const now = isPromoted ? undefined : await findAgentIdentity(db, shown.agentId)
+      const now = isPromoted ? undefined : await this.#identities.ask(shown.agentId)
       return isPromoted || (now && isSame(now.current, shown.secret)) ? 'known' : 'credentials-wrong'
     } catch (error) {
       if (isUniqueViolation(error)) return 'credentials-wrong'
@@ -82,30 +93,36 @@ export class AgentGate {
 
   /** Trust on first use: who names an id that nobody has yet, owns it from then on. It is worth nothing until a device is claimed. */
   async #enrol(shown: NewAgent, address: string): Promise<boolean> {
-    const { db, log, metrics } = this.#options
+    const { db, log, metrics, limits } = this.#options
     const { agentId, secret } = shown
     if (!this.#mayEnrol(address)) {
       log.warn({ agent: agentId, address }, 'too many new agents from one address')
       metrics.enrolments.inc({ outcome: 'address-limit' })
+      hit(metrics, 'enrolmentsPerMinutePerAddress')
       return false
     }
-    const isEnrolled = await enrolAgent(db, shown, ENROLMENTS.unclaimedInAll)
+    const isEnrolled = await enrolAgent(db, shown, limits.unclaimedAgents)
     metrics.enrolments.inc({ outcome: isEnrolled ? 'enrolled' : 'unclaimed-limit' })
     if (isEnrolled) log.info({ agent: agentId, kind: secret.kind, address }, 'a new agent has enrolled itself')
-    else log.warn({ agent: agentId, address }, 'too many agents wait for somebody to claim their devices')
+    else {
+      hit(metrics, 'unclaimedAgents')
+      log.warn({ agent: agentId, address }, 'too many agents wait for somebody to claim their devices')
+    }
     return isEnrolled
   }
 
   #mayEnrol(address: string): boolean {
-    const now = this.#options.clock.monotonic()
+    const { clock, limits } = this.#options
+    const place = addressKey(address)
+    const now = clock.monotonic()
     for (const [key, times] of this.#enrolments) {
       const recent = times.filter((at) => now - at < MINUTE_MS)
       if (recent.length === 0) this.#enrolments.delete(key)
       else this.#enrolments.set(key, recent)
     }
-    const mine = this.#enrolments.get(address) ?? []
-    if (mine.length >= ENROLMENTS.perAddressPerMinute) return false
-    this.#enrolments.set(address, [...mine, now])
+    const mine = this.#enrolments.get(place) ?? []
+    if (mine.length >= limits.enrolmentsPerMinutePerAddress) return false
+    this.#enrolments.set(place, [...mine, now])
     return true
   }
 }

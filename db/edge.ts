@@ -5,6 +5,7 @@ import { type Selectable, sql } from 'kysely'
 import type { Logger } from 'pino'
 import { LEASE_MS } from './access.ts'
 import type { Clock } from './clock.ts'
+import { Collector } from './collector.ts'
 import type { Listener } from './listen.ts'
 import { Principal, type PrincipalKind, reload, reloadOn } from './principal.ts'
 import type { AccessChangeTable, Db } from './schema.ts'
@@ -49,6 +50,11 @@ export class Edge {
   readonly id = randomUUID()
   readonly #options: EdgeOptions
   readonly #principals = new Map<string, Principal>()
+  /** Thousands of agents come back at once when a broker was restarted: their rights are read together. */
+  readonly #agentLoads = new Collector<Principal, void>(async (agents) => {
+    await reload(this.#options.db, agents, this.#options.clock.now())
+    return agents.map(() => undefined)
+  })
   #applied = 0
   /** End of the lease on both clocks, counted from before the renewal was asked for. */
   #leaseEnd = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
@@ -153,9 +159,11 @@ export class Edge {
   async #load(principal: Principal): Promise<void> {
     if (principal.version >= 0) return
     const { db, clock } = this.#options
-    do await reload(db, [principal], clock.now())
+    const isAgent = principal.kind === 'agent'
+    do await (isAgent ? this.#agentLoads.ask(principal) : reload(db, [principal], clock.now()))
     while (principal.version < principal.neededVersion)
-    this.#armClock()
+    // What an agent may do neither begins nor ends by the clock.
+    if (!isAgent) this.#armClock()
   }
 
   #lookNow(): void {

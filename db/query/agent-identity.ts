@@ -11,15 +11,24 @@ export type AgentIdentity = {
   readonly isRevoked: boolean
 }
 
-export async function findAgentIdentity(db: Db, agentId: string): Promise<AgentIdentity | undefined> {
-  const row = await db
+/** Those that are known, by id. */
+export async function findAgentIdentities(db: Db, agentIds: readonly string[]): Promise<Map<string, AgentIdentity>> {
+  const rows = await db
     .selectFrom('agent')
-    .select(['token_hash', 'key_hash', 'next_token_hash', 'next_key_hash', 'revoked_at'])
-    .where('id', '=', agentId)
-    .executeTakeFirst()
-  const current = row && secretOf(row.token_hash, row.key_hash)
-  if (!row || !current) return undefined
-  return { current, next: secretOf(row.next_token_hash, row.next_key_hash), isRevoked: row.revoked_at !== null }
+    .select(['id', 'token_hash', 'key_hash', 'next_token_hash', 'next_key_hash', 'revoked_at'])
+    .where('id', '=', sql<string>`any(${sql.val([...agentIds])}::uuid[])`)
+    .execute()
+  const found = new Map<string, AgentIdentity>()
+  for (const row of rows) {
+    const current = secretOf(row.token_hash, row.key_hash)
+    const next = secretOf(row.next_token_hash, row.next_key_hash)
+    if (current) found.set(row.id, { current, next, isRevoked: row.revoked_at !== null })
+  }
+  return found
+}
+
+export async function findAgentIdentity(db: Db, agentId: string): Promise<AgentIdentity | undefined> {
+  return (await findAgentIdentities(db, [agentId])).get(agentId)
 }
 
 /** An agent that nobody has claimed a device of and that stayed away this long gives its place to another. */

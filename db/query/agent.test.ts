@@ -3,7 +3,7 @@ import type { InventoryDevice } from '@ridethrough/protocol/message/agent.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/support/database.ts'
 import { makeAgent, makeDevice, makePerson } from '../../test/support/world.ts'
-import { listRegistered, markAllAgentsOffline, replaceInventory, updatePresence } from './agent.ts'
+import { listRegistered, markAllAgentsOffline, replaceInventories, updatePresences } from './agent.ts'
 import { announceAgentSecret, enrolAgent, findAgentIdentity, promoteAgentSecret } from './agent-identity.ts'
 import { storeSamples } from './ingest.ts'
 
@@ -20,6 +20,10 @@ const NOW = new Date('2026-05-01T12:00:00Z')
 
 const token = (text: string) => ({ kind: 'token' as const, hash: hash(text) })
 const newAgent = (agentId: string, text: string) => ({ agentId, secret: token(text), certificateExpiresAt: null })
+
+async function replaceInventory(agentId: string, devices: readonly InventoryDevice[]) {
+  return (await replaceInventories(database.db, [{ agentId, devices, foundAt: NOW }])).get(agentId) ?? []
+}
 
 function found(deviceId: string, claimCode?: string): InventoryDevice {
   return {
@@ -106,10 +110,10 @@ test('an inventory is what the agent found last; claimed devices stay, devices o
   const claimed = await makeDevice(db, ann, mine, 'Claimed')
   const foreign = await makeDevice(db, ann, theirs, 'Foreign')
   const [old, fresh] = [randomUUID(), randomUUID()]
-  expect(await replaceInventory(db, mine.agentId, [found(old, 'code-1')], NOW)).toEqual({ refused: [] })
-  expect(await replaceInventory(db, mine.agentId, [found(fresh), found(fresh, 'code-2'), found(foreign)], NOW)).toEqual(
-    { refused: [foreign] },
-  )
+  expect(await replaceInventory(mine.agentId, [found(old, 'code-1')])).toEqual([])
+  expect(await replaceInventory(mine.agentId, [found(fresh), found(fresh, 'code-2'), found(foreign)])).toEqual([
+    foreign,
+  ])
   const rows = await db.selectFrom('agent_device').selectAll().where('agent_id', '=', mine.agentId).execute()
   expect(rows.map((row) => row.device_id).sort()).toEqual([claimed, fresh].sort())
   expect(rows.find((row) => row.device_id === fresh)).toMatchObject({
@@ -126,43 +130,92 @@ test('an inventory is what the agent found last; claimed devices stay, devices o
 test('a claim code that another device shows is a conflict, and nothing of that inventory is taken', async () => {
   const { db } = database
   const [one, two] = [await makeAgent(db), await makeAgent(db)]
-  await replaceInventory(db, one.agentId, [found(randomUUID(), 'same')], NOW)
+  await replaceInventory(one.agentId, [found(randomUUID(), 'same')])
   const device = randomUUID()
-  await expect(replaceInventory(db, two.agentId, [found(device, 'same')], NOW)).rejects.toMatchObject({ code: '23505' })
+  await expect(replaceInventory(two.agentId, [found(device, 'same')])).rejects.toMatchObject({ code: '23505' })
   expect(await db.selectFrom('agent_device').select('device_id').where('device_id', '=', device).execute()).toEqual([])
 })
 
-test('presence: what is not said stays; after a crash of the broker nobody is there', async () => {
+test('many inventories at once: each is what it would be alone; a device that two name goes to whoever has it, or to the first', async () => {
   const { db } = database
-  const agent = await makeAgent(db)
-  await updatePresence(db, agent.agentId, { online: true, version: '2.0', intervalS: 15 }, NOW)
-  const row = () =>
+  const [one, two, three] = [await makeAgent(db), await makeAgent(db), await makeAgent(db)]
+  const [kept, dropped, contested, fresh, moved] = Array.from({ length: 5 }, () => randomUUID()) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
+  await replaceInventory(two.agentId, [found(kept), found(dropped), found(contested)])
+  await replaceInventory(three.agentId, [found(moved)])
+  const inventory = (agentId: string, ids: readonly string[]) => ({
+    agentId,
+    devices: ids.map((id) => found(id)),
+    foundAt: NOW,
+  })
+  const refused = await replaceInventories(db, [
+    inventory(one.agentId, [contested, fresh, moved]),
+    inventory(two.agentId, [kept, contested, fresh]),
+    inventory(three.agentId, []),
+  ])
+  expect([...refused]).toEqual([
+    [one.agentId, [contested]],
+    [two.agentId, [fresh]],
+  ])
+  const has = async ({ agentId }: { agentId: string }) =>
+    (await db.selectFrom('agent_device').select('device_id').where('agent_id', '=', agentId).execute())
+      .map((row) => row.device_id)
+      .sort()
+  expect([await has(one), await has(two), await has(three)]).toEqual([
+    [fresh, moved].sort(),
+    [kept, contested].sort(),
+    [],
+  ])
+})
+
+test('presence: what is not said stays, many are written at once; after a crash of the broker nobody is there', async () => {
+  const { db } = database
+  const [agent, other] = [await makeAgent(db), await makeAgent(db)]
+  const row = ({ agentId }: { agentId: string }) =>
     db
       .selectFrom('agent')
       .select(['online', 'version', 'interval_s', 'seen_at'])
-      .where('id', '=', agent.agentId)
+      .where('id', '=', agentId)
       .executeTakeFirst()
-  expect(await row()).toEqual({ online: true, version: '2.0', interval_s: 15, seen_at: NOW })
-  expect(await markAllAgentsOffline(db)).toBe(1)
-  expect(await row()).toEqual({ online: false, version: '2.0', interval_s: 15, seen_at: NOW })
+  const said = { online: true, version: '2.0', intervalS: 15, at: NOW }
+  const before = await row(other)
+  await updatePresences(db, [
+    { agentId: agent.agentId, ...said },
+    { agentId: other.agentId, ...said, version: null, intervalS: null },
+    { agentId: randomUUID(), ...said },
+  ])
+  expect(await row(agent)).toEqual({ online: true, version: '2.0', interval_s: 15, seen_at: NOW })
+  expect(await row(other)).toEqual({ ...before, online: true, seen_at: NOW })
+  await updatePresences(db, [{ agentId: agent.agentId, ...said, version: 'a\0b\ud800' }])
+  expect((await row(agent))?.version).toBe('a\ufffdb\ufffd')
+  expect(await markAllAgentsOffline(db)).toBe(2)
+  expect(await row(agent)).toEqual({ online: false, version: 'a\ufffdb\ufffd', interval_s: 15, seen_at: NOW })
 })
 
-test('registered devices come with the highest sequence stored', async () => {
+test('registered devices come with the highest sequence stored, by agent', async () => {
   const { db } = database
   const ann = await makePerson(db, 'Ann')
-  const agent = await makeAgent(db)
+  const [agent, other, none] = [await makeAgent(db), await makeAgent(db), await makeAgent(db)]
   const [a, b] = [await makeDevice(db, ann, agent, 'A'), await makeDevice(db, ann, agent, 'B')]
+  const c = await makeDevice(db, ann, other, 'C')
   await storeSamples(
     db,
     [{ deviceId: a, sample: { kind: 'problem', seq: 41, at: NOW.getTime(), problem: 'no-answer', detail: '' } }],
     NOW,
   )
-  const registered = await listRegistered(db, agent.agentId)
-  expect(registered).toHaveLength(2)
-  expect(registered).toEqual(
+  const registered = await listRegistered(db, [agent.agentId, other.agentId, none.agentId])
+  expect(registered.get(agent.agentId)).toHaveLength(2)
+  expect(registered.get(agent.agentId)).toEqual(
     expect.arrayContaining([
       { deviceId: a, seq: 41 },
       { deviceId: b, seq: 0 },
     ]),
   )
+  expect(registered.get(other.agentId)).toEqual([{ deviceId: c, seq: 0 }])
+  expect(registered.has(none.agentId)).toBe(false)
 })
