@@ -18,6 +18,8 @@ import { CONNACK, type Connect, type Will } from './connect.ts'
 import { Connection } from './connection.ts'
 import type { Delivery } from './deliver.ts'
 import { noEmitter } from './emitter.ts'
+import { spread } from './farewell.ts'
+import { connack } from './frame.ts'
 import { Inbound } from './inbound.ts'
 import type { Ingest } from './ingest.ts'
 import { Keepalive } from './keepalive.ts'
@@ -55,6 +57,9 @@ type EngineClient = Client & {
 
 /** The engine's own answers wait this long for a receiver that does not read. */
 const DRAIN_TIMEOUT_MS = 5000
+
+/** Beyond a limit that time or another's leaving makes good. */
+const COME_BACK = 'come-back-later'
 
 export class Broker {
   readonly #parts: BrokerParts
@@ -98,7 +103,13 @@ export class Broker {
       metrics,
       log,
       mayHold: (bytes) => ticket.held(bytes),
-      onConnect: (_, connect) => this.#attach(connection, connect),
+      onConnect: (_, connect) => {
+        if (ticket.mayConnect()) this.#attach(connection, connect)
+        else {
+          metrics.connects.inc({ outcome: COME_BACK })
+          connection.refuse(COME_BACK, connack(CONNACK.unavailable))
+        }
+      },
     })
     this.#connections.add(connection)
     this.#tickets.set(connection, ticket)
@@ -122,7 +133,7 @@ export class Broker {
     const closed = [...this.#connections].map(
       (connection) => new Promise<void>((resolve) => connection.once('close', () => resolve())),
     )
-    for (const connection of this.#connections) connection.cut('stopping')
+    await spread(this.#connections, this.#parts.limits.closesPerSecond, (connection) => connection.cut('stopping'))
     await Promise.all(closed)
     await new Promise<void>((resolve) => (this.#engine ? this.#engine.close(resolve) : resolve()))
   }
@@ -211,9 +222,10 @@ export class Broker {
       password,
       key: this.#keys.get(connection),
       address,
+      isGone: () => connection.destroyed,
     })
     const refused =
-      answer.outcome === 'signed-in' ? this.#refuseLate(answer.principal, connection, connect.will) : answer.outcome
+      answer.outcome === 'signed-in' ? this.#refuseLate(answer.principal, connection, connect) : answer.outcome
     metrics.connects.inc({ outcome: refused ?? 'signed-in' })
     if (answer.outcome === 'signed-in' && refused === undefined) {
       this.#signIn(client, connection, connect, answer.principal)
@@ -225,10 +237,14 @@ export class Broker {
     if (!connection.destroyed) done(refusal(codeFor(refused)), false)
   }
 
-  #refuseLate(principal: Principal, connection: Connection, will: Will | undefined) {
+  #refuseLate(principal: Principal, connection: Connection, { will, clientId }: Connect) {
     if (connection.destroyed) return 'gone'
     if (principal.isEnded) return 'credentials-wrong'
-    return will && !isOwnWill(principal, will) ? 'will-invalid' : undefined
+    if (will && !isOwnWill(principal, will)) return 'will-invalid'
+    const { kind, credentialId } = principal
+    // an agent has one connection, whatever it calls itself
+    const isIn = this.#tickets.get(connection)?.signedIn(`${kind}:${credentialId}`, kind === 'agent' ? '' : clientId)
+    return isIn ? undefined : COME_BACK
   }
 
   #signIn(client: EngineClient, connection: Connection, connect: Connect, principal: Principal): void {
@@ -301,7 +317,7 @@ function isOwnWill(principal: Principal, will: Will): boolean {
 
 function codeFor(outcome: string | undefined): number {
   if (outcome !== undefined && Object.hasOwn(CODE_OF, outcome)) return CODE_OF[outcome as keyof typeof CODE_OF]
-  return CONNACK.notAuthorized
+  return outcome === COME_BACK ? CONNACK.unavailable : CONNACK.notAuthorized
 }
 
 function refusal(returnCode: number): AuthenticateError {

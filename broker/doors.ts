@@ -4,6 +4,9 @@ import type { Handshakes } from './handshakes.ts'
 import type { Limits } from './limits.ts'
 import { readProxyLine, type TrustedProxies } from './proxy.ts'
 
+/** The kernel's own bound is usually 4096 [somaxconn]; 511 is what Node asks for by itself. */
+const BACKLOG = 4096
+
 export type DoorsOptions = {
   readonly host: string
   readonly proxies: TrustedProxies
@@ -69,7 +72,8 @@ export class Doors {
 function listening(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, host, () => {
+    // thousands come at once after a restart: who finds the queue full tries again a second later at the earliest
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off('error', reject)
       resolve()
     })
