@@ -54,7 +54,8 @@ export class WebSocketBytes extends Duplex {
   }
 
   override pause(): this {
-    this.#webSocket.pause()
+    // Once it is closing, what comes is only the end, and that has to be seen.
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.pause()
     return super.pause()
   }
 
@@ -74,7 +75,7 @@ export class WebSocketBytes extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#isDeaf = true
+    this.#endInput()
     if (this.#webSocket.readyState === this.#webSocket.CLOSED) {
       done()
       return
@@ -108,11 +109,10 @@ export class WebSocketBytes extends Duplex {
 
   #refuse(reason: WebSocketFault, code?: number): void {
     if (this.#isDeaf || this.destroyed) return
-    this.#isDeaf = true
     this.#options.onFault(reason)
     if (code !== undefined) this.#closeCode = code
     this.#close(code)
-    this.push(null)
+    this.#endInput()
   }
 
   #close(code: number | undefined): void {
@@ -122,9 +122,14 @@ export class WebSocketBytes extends Duplex {
 
   #closed(): void {
     clearTimeout(this.#closeTimer)
-    // What came before (a last message, DISCONNECT) may still have to be read.
-    if (!this.#isDeaf) this.push(null)
+    this.#endInput()
+  }
+
+  /** What came before (a last message, DISCONNECT) may still have to be read. */
+  #endInput(): void {
+    if (this.#isDeaf) return
     this.#isDeaf = true
+    this.push(null)
   }
 }
 

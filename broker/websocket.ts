@@ -15,6 +15,8 @@ export const WEBSOCKET_PATH = '/mqtt'
 /** [MQTT-6.0.0-3]: the name that the client must offer and the server must choose. */
 const SUBPROTOCOL = 'mqtt'
 const MAX_HEADER_BYTES = 8 * 1024
+// A request without Host gets its answer from us, as every other.
+const HTTP = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false }
 /** Of frame headers, before the broker has answered anything: a CONNECT in pieces is in a few. */
 const FRAMING_BYTES = 4 * 1024
 /** The fixed header of a packet, at most [MQTT-2.2.3]. */
@@ -69,8 +71,8 @@ export function createWebSocketServer(options: WebSocketServerOptions): Server {
 }
 
 function makeServer(tls: ServerTls | undefined): Server {
-  if (!tls) return createServer({ maxHeaderSize: MAX_HEADER_BYTES })
-  const server = createSecureServer({ ...tls.options, ALPNCallback: chooseHttp, maxHeaderSize: MAX_HEADER_BYTES })
+  if (!tls) return createServer(HTTP)
+  const server = createSecureServer({ ...tls.options, ...HTTP, ALPNCallback: chooseHttp })
   tls.follow(server)
   return server
 }
