@@ -1,9 +1,12 @@
 // From an agent's publish to the commit: one ordered queue, written in groups, answered only when stored.
 import type { Clock } from '@ridethrough/db/clock.ts'
-import { type Advance, ensureSampleDay, storeSamples } from '@ridethrough/db/query/ingest.ts'
+import { type Advance, ensureSampleDay } from '@ridethrough/db/query/ingest.ts'
+import { type SampleRow, toRow } from '@ridethrough/db/query/sample-row.ts'
+import { SampleStore } from '@ridethrough/db/query/sample-store.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import type { Sample } from '@ridethrough/protocol/message/telemetry.ts'
 import type { Logger } from 'pino'
+import { measureIngest } from './ingest-metrics.ts'
 import type { Metrics } from './metrics.ts'
 import { isStoreDown } from './store.ts'
 
@@ -29,15 +32,21 @@ export type IngestOptions = {
 export type IngestFailure = 'store-unavailable' | 'too-many-waiting' | 'sample-refused'
 type Waiting = {
   readonly entry: Entry
+  readonly rows: readonly SampleRow[]
+  readonly bytes: number
   readonly since: number
   readonly done: (failure?: IngestFailure) => void
   isSettled: boolean
 }
 
-const FLUSH_AFTER_MS = 5
+/** How long the first of a group waits for others; while a group is being written, the next one gathers. */
+const FLUSH_AFTER_MS = 2
 const FLUSH_AT_SAMPLES = 1000
-/** Publishers are answered one read at a time, so this is only reached when the database does not answer. */
-const MAX_WAITING_SAMPLES = 50_000
+const MAX_GROUP = { samples: 4000, bytes: 4 * 1024 * 1024 } as const
+/** From here on publishers should not be read from: one group is being written, and the next is complete. */
+const CROWDED = { samples: 2 * MAX_GROUP.samples, bytes: 2 * MAX_GROUP.bytes } as const
+/** Nothing is taken beyond this. In memory a sample takes about four times its bytes, as what was sent, object and row. */
+const MOST = { samples: 50_000, bytes: 32 * 1024 * 1024 } as const
 const RETRY_MS = 250
 const DAY_MS = 86_400_000
 /** Days that get a table of their own, counted from today: an agent's clock may be far off, and that is not worth a table. */
@@ -45,11 +54,15 @@ const DAYS = { before: 400, after: 2 } as const
 
 export class Ingest {
   readonly #options: IngestOptions
-  readonly #days = new Set<string>()
+  readonly #store: SampleStore
+  /** Days since 1970 that have their table. */
+  readonly #days = new Set<number>()
   #waiting: Waiting[] = []
   /** The group that is being written. */
   #inFlight: readonly Waiting[] = []
   #waitingSamples = 0
+  #waitingBytes = 0
+  readonly #wantRoom = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
   #patience: NodeJS.Timeout | undefined
   #work: Promise<void> | undefined
@@ -57,16 +70,44 @@ export class Ingest {
 
   constructor(options: IngestOptions) {
     this.#options = options
+    this.#store = new SampleStore(options.db)
+    measureIngest(options.metrics.registry, {
+      samples: () => this.#waitingSamples,
+      bytes: () => this.#waitingBytes,
+      lagSeconds: () => this.#lagSeconds(),
+    })
+  }
+
+  /** More than can be written next is waiting: whoever can should stop reading publishers, and ask `onRoom`. */
+  get isCrowded(): boolean {
+    return this.#waitingSamples >= CROWDED.samples || this.#waitingBytes >= CROWDED.bytes
+  }
+
+  /**
+   * Calls it once, when half of what makes a crowd is gone: at once where there is none. In the order of asking, and no
+   * further than until it is crowded again, so that nobody is passed over. The same function waits only once.
+   */
+  onRoom(then: () => void): void {
+    if (this.#wantRoom.size > 0 || this.isCrowded) this.#wantRoom.add(then)
+    else then()
+  }
+
+  /** For those who are gone. */
+  offRoom(then: () => void): void {
+    this.#wantRoom.delete(then)
   }
 
   /** `done` is called exactly once: after the commit, or with what was in the way. */
   add(entry: Entry, done: (failure?: IngestFailure) => void): void {
-    if (this.#isStopped || this.#waitingSamples + entry.samples.length > MAX_WAITING_SAMPLES) {
+    const isFull = this.#waitingSamples + entry.samples.length > MOST.samples || this.#waitingBytes > MOST.bytes
+    if (this.#isStopped || isFull) {
       done(this.#isStopped ? 'store-unavailable' : 'too-many-waiting')
       return
     }
-    this.#waiting.push({ entry, since: this.#options.clock.monotonic(), done, isSettled: false })
-    this.#count(entry.samples.length)
+    const rows = entry.samples.map((sample) => toRow(entry.deviceId, sample))
+    const bytes = rows.reduce((sum, row) => sum + row.bytes, 0)
+    this.#waiting.push({ entry, rows, bytes, since: this.#options.clock.monotonic(), done, isSettled: false })
+    this.#count(rows.length, bytes)
     this.#patience ??= setInterval(() => this.#giveUpOnOld(), this.#options.patienceMs / 4)
     if (this.#work) return
     if (this.#waitingSamples >= FLUSH_AT_SAMPLES) this.#start()
@@ -94,7 +135,7 @@ export class Ingest {
       const group = this.#nextGroup()
       this.#inFlight = group
       try {
-        await within(this.#options.patienceMs, this.#store(group))
+        await within(this.#options.patienceMs, this.#write(group))
       } catch (error) {
         this.#options.metrics.storeFailures.inc()
         this.#options.log.warn(
@@ -106,30 +147,33 @@ export class Ingest {
         if (this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
       this.#inFlight = []
+      this.#makeRoom()
     }
   }
 
   #nextGroup(): Waiting[] {
     let count = 0
     let samples = 0
-    for (const { entry } of this.#waiting) {
-      if (count > 0 && samples + entry.samples.length > FLUSH_AT_SAMPLES) break
+    let bytes = 0
+    for (const one of this.#waiting) {
+      samples += one.rows.length
+      bytes += one.bytes
+      if (count > 0 && (samples > MAX_GROUP.samples || bytes > MAX_GROUP.bytes)) break
       count += 1
-      samples += entry.samples.length
     }
     return this.#waiting.splice(0, count)
   }
 
   /** Throws when the database does not answer. A sample that it refuses is found by halving, and takes nobody along. */
-  async #store(group: readonly Waiting[]): Promise<void> {
-    const { db, clock, metrics, log } = this.#options
-    const samples = group.flatMap(({ entry }) => entry.samples.map((sample) => ({ deviceId: entry.deviceId, sample })))
+  async #write(group: readonly Waiting[]): Promise<void> {
+    const { clock, metrics, log } = this.#options
+    const rows = group.flatMap((one) => one.rows)
     const stop = metrics.commitSeconds.startTimer()
     try {
-      for (const { sample } of samples) await this.#ensureDay(sample.at)
-      const advances = await storeSamples(db, samples, new Date(clock.now()))
+      await this.#ensureDays(rows)
+      const advances = await this.#store.store(rows, new Date(clock.now()))
       stop()
-      metrics.samplesStored.inc(samples.length)
+      metrics.samplesStored.inc(rows.length)
       this.#answer(group, advances)
     } catch (error) {
       if (isStoreDown(error)) throw error
@@ -139,8 +183,8 @@ export class Ingest {
         return this.#settle(only, 'sample-refused')
       }
       const middle = Math.ceil(group.length / 2)
-      await this.#store(group.slice(0, middle))
-      await this.#store(group.slice(middle))
+      await this.#write(group.slice(0, middle))
+      await this.#write(group.slice(middle))
     }
   }
 
@@ -164,30 +208,46 @@ export class Ingest {
       if (isOld(waiting)) this.#settle(waiting, 'store-unavailable')
     }
     this.#waiting = this.#waiting.filter(({ isSettled }) => !isSettled)
+    this.#makeRoom()
   }
 
   #settle(waiting: Waiting, failure?: IngestFailure): void {
     if (waiting.isSettled) return
     waiting.isSettled = true
-    this.#count(-waiting.entry.samples.length)
+    this.#count(-waiting.rows.length, -waiting.bytes)
     waiting.done(failure)
   }
 
-  #count(samples: number): void {
+  #count(samples: number, bytes: number): void {
     this.#waitingSamples += samples
-    this.#options.metrics.samplesWaiting.set(this.#waitingSamples)
+    this.#waitingBytes += bytes
     if (this.#waitingSamples > 0) return
     clearInterval(this.#patience)
     this.#patience = undefined
   }
 
-  async #ensureDay(at: number): Promise<void> {
-    const distance = Math.floor(at / DAY_MS) - Math.floor(this.#options.clock.now() / DAY_MS)
-    if (distance < -DAYS.before || distance > DAYS.after) return
-    const day = new Date(at).toISOString().slice(0, 10)
-    if (this.#days.has(day)) return
-    await ensureSampleDay(this.#options.db, day)
-    this.#days.add(day)
+  #makeRoom(): void {
+    if (this.#waitingSamples > CROWDED.samples / 2 || this.#waitingBytes > CROWDED.bytes / 2) return
+    for (const then of [...this.#wantRoom]) {
+      if (this.isCrowded) return
+      this.#wantRoom.delete(then)
+      then()
+    }
+  }
+
+  #lagSeconds(): number {
+    const oldest = this.#inFlight.find(({ isSettled }) => !isSettled) ?? this.#waiting[0]
+    return oldest ? (this.#options.clock.monotonic() - oldest.since) / 1000 : 0
+  }
+
+  async #ensureDays(rows: readonly SampleRow[]): Promise<void> {
+    const today = Math.floor(this.#options.clock.now() / DAY_MS)
+    for (const { at } of rows) {
+      const day = Math.floor(at / DAY_MS)
+      if (this.#days.has(day) || day < today - DAYS.before || day > today + DAYS.after) continue
+      await ensureSampleDay(this.#options.db, new Date(day * DAY_MS).toISOString().slice(0, 10))
+      this.#days.add(day)
+    }
   }
 }
 

@@ -44,7 +44,6 @@ export function createMetrics() {
       'reason',
     ),
     samplesStored: counter('samples_stored_total', 'Samples that were committed'),
-    samplesWaiting: gauge('samples_waiting', 'Samples that wait for their commit'),
     commitSeconds: new Histogram({
       name: 'ridethrough_broker_commit_seconds',
       help: 'Time from a flush to its commit',
