@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 // Two kinds of tests: those that need a PostgreSQL (one is started for all of them), and those that don't wait for one.
-const needNone = ['protocol/**', 'agent/**', 'simulator/**', 'web/**', 'test/policy/**', 'test']
+const needNone = ['protocol/**', 'agent/**', 'simulator/**', 'web/**', 'test/policy/**', 'test/bench/**', 'test']
 const needDatabase = [
   'db/**',
   'broker/**',

@@ -40,10 +40,12 @@ export async function benchBroker(_: unknown, args: readonly string[]): Promise<
     const relay = started(await startRelay(frameBytes))
     const scenes = await seedScenes(database.db, plan.cases)
     const rivals = await startRivals(plan, [...scenes.values()], started)
+    const oursBegan = performance.now()
     const ours = started(await startOurs(database.url, plan.profileFolder))
+    const oursStartedIn = performance.now() - oursBegan
     const measured: Measured[] = []
     for (const one of plan.cases) {
-      measured.push(await measured1({ plan, loader, relay, ours, scenes, rivals }, one))
+      measured.push(await measure({ plan, loader, relay, ours, scenes, rivals }, one))
     }
     const losses = await ours.losses()
     const dropped = await droppedBy(rivals)
@@ -53,7 +55,7 @@ export async function benchBroker(_: unknown, args: readonly string[]): Promise<
     console.log(`mosquitto's own count of dropped messages: ${JSON.stringify(dropped)}`)
     if (plan.profileFolder !== undefined) {
       await ours.stop()
-      printTopTen(plan.profileFolder)
+      printTopTen(plan.profileFolder, oursStartedIn)
     }
     return { plan, measured, idle, losses, dropped, verdicts: found }
   } finally {
@@ -120,7 +122,7 @@ function usersOf({ groups }: Scene): User[] {
   })
 }
 
-async function measured1(rig: Rig, one: Case): Promise<Measured> {
+async function measure(rig: Rig, one: Case): Promise<Measured> {
   const { plan, loader, relay, ours, scenes, rivals } = rig
   const scene = scenes.get(keyOf(one))
   if (!scene) throw new Error(`nobody was made for ${one.name}`)

@@ -22,7 +22,7 @@ const CONNECTS_SHARE = 0.5
 const IDLE_BYTES = 15 * 1024
 
 export function verdicts(measured: readonly Measured[], idle: IdleRuns | undefined): Verdict[] {
-  const few = measured.filter(({ case: { devices, speaking } }) => devices === FEW && speaking === undefined)
+  const few = measured.filter(({ case: { devices, burst } }) => devices === FEW && burst === undefined)
   return [
     ...few.map((one) => {
       const { qos, name, shape } = one.case
@@ -57,7 +57,9 @@ export function verdicts(measured: readonly Measured[], idle: IdleRuns | undefin
 
 /** From 10 to 100,000 granted devices, by the same number of devices that send, and with all of them sending. */
 function falls(measured: readonly Measured[]): Verdict[] {
-  const ofFanIn = measured.filter(({ case: { shape, qos } }) => shape === 'fan-in' && qos === 0)
+  const ofFanIn = measured.filter(({ case: { shape, qos, burst } }) => {
+    return shape === 'fan-in' && qos === 0 && burst === undefined
+  })
   const least = ofFanIn.find(({ case: { devices } }) => devices === FEW)
   const most = ofFanIn.filter(({ case: { devices } }) => devices === 100_000)
   return most.map((one) => {

@@ -20,7 +20,7 @@ export type IdleRuns = { readonly ours: readonly IdleResult[]; readonly acl_file
 
 const AT_ONCE = 64
 /** Let in and gone again before anything is counted, so that code and tables are there. */
-const WARMING = 300
+const WARMING = 100
 const SETTLE_MS = 3000
 
 export async function measureIdle(options: {

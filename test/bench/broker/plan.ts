@@ -11,6 +11,8 @@ export type Case = {
   readonly devices: number
   /** How many of the granted devices send; `undefined`: all of them, by turns. */
   readonly speaking: number | undefined
+  /** In one write, at most; `undefined`: what the plan says. */
+  readonly burst: number | undefined
   readonly rivals: readonly RightsBy[]
   readonly hasRelay: boolean
   /** Also at half of what each can do. */
@@ -50,7 +52,11 @@ export function planOf(args: readonly string[]): Plan {
     return shapes.includes(one.shape) && devices.includes(one.devices) && qos.includes(one.qos)
   })
   return {
-    cases: cases.map((one) => ({ ...one, rivals: one.rivals.filter((rival) => rivals.includes(rival)) })),
+    cases: cases.map((one) => ({
+      ...one,
+      rivals: one.rivals.filter((rival) => rivals.includes(rival)),
+      hasLatency: one.hasLatency && values['full-only'] !== true,
+    })),
     rounds: number('rounds', isQuick ? 1 : 3),
     seconds: number('seconds', isQuick ? 2 : 3),
     payloadBytes: number('payload', 200),
@@ -79,11 +85,13 @@ const OPTIONS = {
   profile: { type: 'string' },
   json: { type: 'string' },
   quick: { type: 'boolean' },
+  /** Leaves out what is measured at half load. */
+  'full-only': { type: 'boolean' },
 } as const
 
 function allCases(isQuick: boolean): Case[] {
   const both = ['acl_file', 'dynamic-security'] as const
-  const base = { rivals: both, hasRelay: false, hasLatency: false, speaking: undefined }
+  const base = { rivals: both, hasRelay: false, hasLatency: false, speaking: undefined, burst: undefined }
   const few = (Object.keys(SHAPES) as Shape[]).flatMap((shape) =>
     ([0, 1] as const).map((qos) => ({
       ...base,
@@ -98,5 +106,23 @@ function allCases(isQuick: boolean): Case[] {
     { ...base, name: 'fan-out', shape: 'fan-out', qos: 0, devices },
     { ...base, name: 'pairs', shape: 'pairs', qos: 0, devices },
   ])
-  return [...few, ...many, ...wide, { ...base, name: 'fan-in', shape: 'fan-in', qos: 1, devices: 10_000 }]
+  // Publishers that have no more than one message to say at a time.
+  const single = (['fan-in', 'fan-out', 'pairs'] as const).map(
+    (shape): Case => ({
+      ...base,
+      ...{
+        name: `${shape}, one per write`,
+        shape,
+        qos: 0,
+        devices: FEW,
+        burst: 1,
+        hasRelay: true,
+        rivals: ['acl_file'],
+      },
+    }),
+  )
+  return [
+    ...[...few, ...single, ...many, ...wide],
+    { ...base, name: 'fan-in', shape: 'fan-in', qos: 1, devices: 10_000 },
+  ]
 }

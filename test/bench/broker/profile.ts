@@ -12,8 +12,8 @@ type Profile = {
   readonly timeDeltas: readonly number[]
 }
 
-/** Of the newest profile in the folder. `(idle)` counts for nothing. */
-export function printTopTen(folder: string): void {
+/** Of the newest profile in the folder, from so many ms after the process began. `(idle)` counts for nothing. */
+export function printTopTen(folder: string, fromMs: number): void {
   const file = readdirSync(folder)
     .filter((name) => name.endsWith('.cpuprofile'))
     .toSorted()
@@ -22,9 +22,11 @@ export function printTopTen(folder: string): void {
   const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Profile
   const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
   const own = new Map<string, number>()
+  let at = 0
   for (const [index, id] of profile.samples.entries()) {
     const name = names.get(id) ?? ''
-    own.set(name, (own.get(name) ?? 0) + (profile.timeDeltas[index] ?? 0))
+    at += profile.timeDeltas[index] ?? 0
+    if (at > fromMs * 1000) own.set(name, (own.get(name) ?? 0) + (profile.timeDeltas[index] ?? 0))
   }
   own.delete('(idle)')
   const total = [...own.values()].reduce((sum, time) => sum + time, 0)

@@ -5,9 +5,12 @@ import type { IdleRuns } from './idle.ts'
 import type { RunResult } from './job.ts'
 import { type Measured, median, type Runs, type TargetName } from './measure.ts'
 
+const NEAR_LIMIT = 0.85
+
 const NAMES: readonly TargetName[] = ['ours', 'acl_file', 'dynamic-security', 'relay']
 
 export function printFull(measured: readonly Measured[]): void {
+  if (measured.length === 0) return
   console.log('\nAs fast as it goes; median of the rounds (least to most)')
   printTable([
     [
@@ -16,6 +19,23 @@ export function printFull(measured: readonly Measured[]): void {
     ],
     ...measured.flatMap((one) => presentIn(one.full).map((name) => fullRow(one, name, one.full[name] ?? []))),
   ])
+  sayShareOfLoad(measured)
+}
+
+/** With a core of its own, whoever makes the load is no limit while it has time to spare. */
+function sayShareOfLoad(measured: readonly Measured[]): void {
+  const busy = measured.flatMap(({ case: { name, qos }, granted, full }) =>
+    presentIn(full)
+      .filter((broker) => broker !== 'relay')
+      .map((broker) => {
+        const share = median((full[broker] ?? []).map(({ loadCpuSeconds, seconds }) => loadCpuSeconds / seconds))
+        return { share, what: `${name}, QoS ${qos}, ${granted} devices, ${broker}` }
+      }),
+  )
+  const [most] = busy.toSorted((a, b) => b.share - a.share)
+  const near = busy.filter(({ share }) => share > NEAR_LIMIT).map(({ what }) => what)
+  if (most) console.log(`the load itself took at most ${share(most.share)} of a core (${most.what})`)
+  if (near.length > 0) console.log(`it may have been the limit in: ${near.join('; ')}`)
 }
 
 function fullRow(one: Measured, name: TargetName, results: readonly RunResult[]): (string | number)[] {

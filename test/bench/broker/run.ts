@@ -12,6 +12,8 @@ const CONNECTING_AT_ONCE = 16
 const TIMED_OF = 32
 const STALLED_MS = 4000
 const WATCH_MS = 100
+/** At a pace: what could not be sent for longer than this is left out, and counted. */
+const OWED_MS = 100
 
 type Fleet = {
   readonly publishers: readonly Publisher[]
@@ -47,6 +49,7 @@ export async function runJob(job: RunJob): Promise<RunResult> {
 async function open(job: RunJob, times: Times): Promise<Fleet> {
   const layout = layoutOf(job.publishers[0]?.topics[0]?.length ?? 0, job.payloadBytes, job.qos)
   const publishers: Publisher[] = []
+  const bounds = boundsOf(job, layout)
   const fleet: Fleet = { publishers, viewers: [], cut: 0, isEnding: false }
   const onArrived = (senders: Uint32Array, count: number) => {
     for (let index = 0; index < count; index += 1) publishers[senders[index] ?? 0]?.topUp()
@@ -61,9 +64,9 @@ async function open(job: RunJob, times: Times): Promise<Fleet> {
   const publisherSockets = await each(job.publishers, CONNECTING_AT_ONCE, ({ login, to }) =>
     connected(job, login, onClose, { role: 'P', to: to.length > 1 ? ALL : (to[0] ?? 0) }),
   )
-  const bounds = boundsOf(job, layout)
+  const least = 2 * Math.max(bounds.window, owedAtOnce(job))
   for (const [index, { topics, to }] of job.publishers.entries()) {
-    const ring = new Ring(topics, layout, { payloadBytes: job.payloadBytes, sender: index, least: 2 * bounds.window })
+    const ring = new Ring(topics, layout, { payloadBytes: job.payloadBytes, sender: index, least })
     const socket = publisherSockets[index]
     if (!socket) throw new Error('a publisher has no socket')
     const ownViewers = viewers.filter((_, viewer) => to.includes(viewer))
@@ -102,6 +105,11 @@ function boundsOf(job: RunJob, layout: Layout): Bounds {
   }
 }
 
+/** What one publisher may have to make up for. */
+function owedAtOnce({ pace, publishers }: RunJob): number {
+  return pace === 'full' ? 0 : Math.ceil((pace.publishedPerSecond * OWED_MS) / 1000 / publishers.length)
+}
+
 function driveByWindow({ publishers }: Fleet) {
   for (const publisher of publishers) {
     publisher.isDriven = true
@@ -115,13 +123,20 @@ function driveByWindow({ publishers }: Fleet) {
   }
 }
 
-/** Each millisecond what is due, from one publisher after the other; stamped when it is really sent. */
+/**
+ * Each millisecond what is due, from one publisher after the other, whatever has come of the others; stamped when it is
+ * really sent. What is due because this process was held up is made up for at twice the pace, not in one heap.
+ */
 function driveByPace({ publishers }: Fleet, perSecond: number) {
+  const portion = Math.ceil((perSecond * 2) / 1000)
   let [heldBack, planned, turn] = [0, 0, 0]
   const began = performance.now()
   const timer = setInterval(() => {
-    let due = Math.floor(((performance.now() - began) / 1000) * perSecond) - planned
-    planned += due
+    const owed = Math.floor(((performance.now() - began) / 1000) * perSecond) - planned
+    const forgotten = Math.max(0, owed - Math.ceil((perSecond * OWED_MS) / 1000))
+    let due = Math.min(owed - forgotten, portion)
+    planned += forgotten + due
+    heldBack += forgotten
     const eachSends = Math.max(1, Math.ceil(due / publishers.length))
     while (due > 0) {
       const count = Math.min(eachSends, due)
