@@ -180,6 +180,8 @@ const publish = (topic: string, options: { qos?: 0 | 1 | 2; id?: number } = {}) 
   })
 const subscribe = (filters: readonly string[], qos: 0 | 1 | 2 = 1) =>
   packets.generate({ cmd: 'subscribe', messageId: 7, subscriptions: filters.map((topic) => ({ topic, qos })) })
+const unsubscribe = (filter: string) =>
+  packets.generate({ cmd: 'unsubscribe', messageId: 7, unsubscriptions: [filter] })
 
 test.each<[string, Buffer, unknown]>([
   ['a publish', publish('v1/devices/a/state', { qos: 1 }), { do: 'pass' }],
@@ -217,6 +219,15 @@ test.each<[string, Buffer, unknown]>([
     Buffer.from([0x80, 6, 0, 1, 0, 1, 0x61, 1]),
     { do: 'close', reason: 'flags-malformed' },
   ],
+  ...['', 'a#', '+a', 'a/#/b', '##', 'a/+b'].flatMap((filter): [string, Buffer, unknown][] => [
+    [`a subscription to “${filter}”`, subscribe([filter]), { do: 'close', reason: 'filter-malformed' }],
+    [`an unsubscription from “${filter}”`, unsubscribe(filter), { do: 'close', reason: 'filter-malformed' }],
+  ]),
+  ...['#', '+', '/', 'a//+/#', '$SYS/#', 'ä b'].map((filter): [string, Buffer, unknown] => [
+    `a subscription to “${filter}”`,
+    subscribe([filter]),
+    { do: 'pass' },
+  ]),
   ['an acknowledgement', Buffer.from([0x40, 2, 0, 1]), { do: 'pass' }],
   ['an acknowledgement of one byte', Buffer.from([0x40, 1, 0]), { do: 'close', reason: 'packet-malformed' }],
   ['a ping', Buffer.from([0xc0, 0]), { do: 'pass' }],

@@ -11,6 +11,7 @@ export type PacketFault =
   | 'packet-malformed'
   | 'qos-2'
   | 'topic-malformed'
+  | 'filter-malformed'
   | 'payload-too-large'
   | 'too-many-filters'
 
@@ -70,6 +71,7 @@ function inspectSubscribe(frame: Frame, limits: Limits): Verdict {
     const filter = textAt(bytes, at)
     const qos = filter && bytes[filter.end]
     if (!filter || qos === undefined || qos > 2) return close('packet-malformed')
+    if (!hasWildcardsInPlace(filter.text)) return close('filter-malformed')
     // Granted is what the engine reads here, so the lowering must happen before it reads.
     if (qos === 2) bytes[filter.end] = 1
     count += 1
@@ -91,6 +93,7 @@ function inspectUnsubscribe(frame: Frame): Verdict {
   while (at < bytes.length) {
     const filter = textAt(bytes, at)
     if (!filter) return close('packet-malformed')
+    if (!hasWildcardsInPlace(filter.text)) return close('filter-malformed')
     count += 1
     at = filter.end
   }
@@ -104,6 +107,13 @@ const TOPIC_NAME = /^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/
 export function isTopicName(text: string): boolean {
   if (text.length > MAX_TOPIC_BYTES || !TOPIC_NAME.test(text)) return false
   return text.split('/').length <= MAX_TOPIC_LEVELS
+}
+
+/** `+` and `#` are levels of their own, and `#` is the last [MQTT-4.7.1-2, -3]: what else is no filter of ours gets 0x80. */
+const FILTER = /^(?:#|(?:\+|[^+#/]*)(?:\/(?:\+|[^+#/]*))*(?:\/#)?)$/
+
+function hasWildcardsInPlace(text: string): boolean {
+  return text.length > 0 && FILTER.test(text)
 }
 
 /** 0, which is no packet identifier [MQTT-2.3.1-1], when there is none. */
