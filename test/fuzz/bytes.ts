@@ -95,6 +95,8 @@ export type Cut = {
   readonly frames: number
   /** PINGREQs among them, however their length is written. */
   readonly pings: number
+  /** A DISCONNECT is among them, which is followed by the end. */
+  readonly isLeaving: boolean
   /** What the bytes end in: whole packets, the beginning of one, or a length that is none. */
   readonly end: 'whole' | 'partial' | 'senseless'
   /** Where the last whole packet begins. */
@@ -104,7 +106,7 @@ export type Cut = {
 /** How a reader that knows nothing but [MQTT-2.2.3] sees these bytes. */
 export function cut(bytes: Buffer): Cut {
   let at = 0
-  const seen = { frames: 0, pings: 0, lastAt: 0 }
+  const seen = { frames: 0, pings: 0, isLeaving: false, lastAt: 0 }
   while (at < bytes.length) {
     let length = 0
     let size = 0
@@ -121,6 +123,7 @@ export function cut(bytes: Buffer): Cut {
     seen.lastAt = at
     seen.frames += 1
     if (bytes[at] === 0xc0 && length === 0) seen.pings += 1
+    if (bytes[at] === 0xe0 && length === 0) seen.isLeaving = true
     at = end
   }
   return { ...seen, end: 'whole' }

@@ -43,7 +43,8 @@ function ofAgent(random: Random, actor: Actor & { kind: 'agent' }): Buffer {
     return mqtt.publish(agentTopic(actor.id, 'inventory'), JSON.stringify(inventory(random, actor.deviceIds)), options)
   }
   const payload = random.chance(0.5) ? randomBytes(random, random.below(40)) : JSON.stringify(sample(random))
-  return mqtt.publish(agentTopic(actor.id, 'replies'), payload, options)
+  const topic = random.chance(0.8) ? deviceTopic(deviceId, 'live') : agentTopic(actor.id, 'replies')
+  return mqtt.publish(topic, payload, options)
 }
 
 // A person's publish is refused on `v1/errors`, whatever is in it.
@@ -59,7 +60,7 @@ function ofPerson(random: Random, actor: Actor): Buffer {
 
 /** What may be asked for, what is refused with 0x80, and what is no filter. */
 const FILTERS = [
-  ...['v1/devices/+/state', 'v1/devices/+/events', 'v1/errors', 'v1/#', '#', '+', '+/+/+/+', 'v1/devices/#', '$SYS/#'],
+  ...['v1/devices/+/state', 'v1/devices/+/live', 'v1/errors', 'v1/#', '#', '+', '+/+/+/+', 'v1/devices/#', '$SYS/#'],
   ...['$share/a/v1/#', 'v1//state', '/', 'v1/devices/+/backlog', 'v1/agents/#', 'ä', ' ', '*'],
   ...['a/b/c/d/e/f/g/h/i', 'a'.repeat(256), 'a'.repeat(257), 'v1/devices/constructor/state', '__proto__'],
   'a'.repeat(5000),

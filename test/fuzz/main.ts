@@ -54,21 +54,20 @@ function show(so: FuzzReport): void {
     ['packets refused', so.refused],
     ['connections cut', so.cut],
     ['CONNECTs by outcome', so.connects],
+    ['limits that were met', so.limits],
   ] as const) {
     console.log()
     printTable([[what, ''], ...[...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => [`  ${name}`, count])])
   }
   console.log()
+  const spreads = [
+    ['/healthz, asked by another process', so.health],
+    ['the canary: state, stored before it is delivered', so.canary.stored],
+    ['the canary: live', so.canary.live],
+  ] as const
   printTable([
     ['meanwhile', 'count', 'p50 ms', 'p99 ms', 'max ms'],
-    ['/healthz, asked by another process', so.health.count, so.health.p50, so.health.p99, so.health.max],
-    [
-      'the canary, PUBLISH to delivery',
-      so.canary.delivered,
-      so.canary.delays.p50,
-      so.canary.delays.p99,
-      so.canary.delays.max,
-    ],
+    ...spreads.map(([what, { count, p50, p99, max }]) => [what, count, p50, p99, max]),
   ])
   console.log()
   printTable([

@@ -47,6 +47,8 @@ class Player {
   readonly #answers: AnswerReader
   #isClosed = false
   #error = ''
+  #isWriting = false
+  #owed: Buffer[] = []
   /** The broker has been told that nothing more comes. */
   #hasEnded = false
   #wake: (() => void) | undefined
@@ -60,7 +62,7 @@ class Player {
     this.#last = { what: script.bad?.name ?? 'CONNECT', bytes: Buffer.concat(script.opening) }
     this.#socket = connect({ port, host: '127.0.0.1', localAddress })
     this.#socket.setNoDelay(true)
-    this.#answers = new AnswerReader({ isOwnTopic, acknowledge: (bytes) => this.#socket.write(bytes) })
+    this.#answers = new AnswerReader({ isOwnTopic, acknowledge: (bytes) => this.#acknowledge(bytes) })
     this.#socket.on('data', (chunk) => {
       this.#answers.feed(chunk)
       this.#wake?.()
@@ -124,7 +126,8 @@ class Player {
     this.#last = { what: round.what, bytes: Buffer.concat(round.chunks) }
     const due = this.#answers.pings + (round.pings ?? Number.POSITIVE_INFINITY)
     await this.#write(round.chunks)
-    if (round.pings === undefined && !isPatient) this.#socket.end()
+    if (round.isLeaving) this.#hasEnded = true
+    if (round.pings === undefined && !isPatient) this.#end()
     // An answer on the way to the end is no sign that it does not come.
     const isAnswered = () => round.fate !== 'fatal' && this.#answers.pings >= due
     const waited = await this.#until(isAnswered, isPatient ? PATIENCE_MS : HANG_MS)
@@ -170,12 +173,22 @@ class Player {
     this.#socket.end()
   }
 
+  /** Between two packets, never within one that is sent in pieces. */
+  #acknowledge(bytes: Buffer): void {
+    if (this.#isWriting) this.#owed.push(bytes)
+    else this.#socket.write(bytes)
+  }
+
   async #write(chunks: readonly Buffer[]): Promise<void> {
+    this.#isWriting = true
     for (const [index, chunk] of chunks.entries()) {
       // A turn between them, so that they are read apart at least now and then.
       if (index > 0) await new Promise((resolve) => setImmediate(resolve))
       if (this.#socket.writable) this.#socket.write(chunk)
     }
+    this.#isWriting = false
+    if (this.#owed.length > 0 && this.#socket.writable) this.#socket.write(Buffer.concat(this.#owed))
+    this.#owed = []
   }
 
   async #until(isSo: () => boolean, patienceMs: number): Promise<Waited> {

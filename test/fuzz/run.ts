@@ -36,8 +36,14 @@ export type FuzzReport = {
   readonly refused: ReadonlyMap<string, number>
   readonly cut: ReadonlyMap<string, number>
   readonly connects: ReadonlyMap<string, number>
+  readonly limits: ReadonlyMap<string, number>
   readonly health: Spread
-  readonly canary: { readonly published: number; readonly delivered: number; readonly delays: Spread }
+  readonly canary: {
+    readonly published: number
+    readonly delivered: number
+    readonly stored: Spread
+    readonly live: Spread
+  }
   readonly memoryMb: { readonly before: number; readonly early: number; readonly late: number; readonly peak: number }
   readonly logLines: number
   /** Empty when all is well. */
@@ -190,11 +196,13 @@ async function conclude(options: FuzzOptions, state: State, seen: Seen): Promise
     refused,
     cut,
     connects,
+    limits: byLabel(counters, 'limit_hits_total'),
     health,
     canary: {
       published: watched?.published ?? 0,
       delivered: watched?.delivered ?? 0,
-      delays: spreadOf(watched?.delays ?? []),
+      stored: spreadOf(watched?.stored ?? []),
+      live: spreadOf(watched?.live ?? []),
     },
     memoryMb,
     logLines: broker.log.lines(),
@@ -216,12 +224,18 @@ function lineOf(state: State, began: number, residentMb: number): string {
 
 type Counted = Pick<FuzzReport, 'refused' | 'cut' | 'connects'>
 
+/** Counted as refused, and nobody's end. */
+const ANSWERED = ['too-many-filters', 'puback-unexpected']
+
 /** How many connections the broker says to have ended: refusals that are only answered are left out. */
 function endingsIn({ refused, cut, connects }: Counted): number {
-  const isEnding = (reason: string) => !Object.hasOwn(FAULTS, reason) && reason !== 'too-many-filters'
+  const isEnding = (reason: string) => !Object.hasOwn(FAULTS, reason) && !ANSWERED.includes(reason)
   const packets = [...refused].filter(([reason]) => isEnding(reason))
-  const signIns = [...connects].filter(([outcome]) => outcome !== 'signed-in' && !refused.has(outcome))
-  return sum(new Map([...packets, ...signIns])) + sum(cut)
+  // a CONNECT that is refused as a packet stands in both
+  const signIns = [...connects]
+    .filter(([outcome]) => outcome !== 'signed-in')
+    .map(([outcome, count]) => Math.max(0, count - (refused.get(outcome) ?? 0)))
+  return sum(new Map(packets)) + sum(cut) + signIns.reduce((total, one) => total + one, 0)
 }
 
 function sum(counts: ReadonlyMap<string, number>): number {

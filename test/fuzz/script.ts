@@ -1,6 +1,6 @@
 // What one connection sends, from the seed and its number alone: an opening, then round after round, each ended by a PINGREQ.
 import { type Random, randomFrom } from '../model/random.ts'
-import { fenceOf, PINGREQ } from './bytes.ts'
+import { cut, fenceOf, PINGREQ } from './bytes.ts'
 import { type Fate, faultyPacket } from './faults.ts'
 import { finePacket } from './fine.ts'
 import { mutated, pieces } from './mutate.ts'
@@ -17,6 +17,8 @@ export type Round = {
   readonly fate: Fate
   /** PINGRESPs that are due when the stream ends in its PINGREQ; `undefined`: the broker may wait for more. */
   readonly pings: number | undefined
+  /** A change has made a DISCONNECT of something. */
+  readonly isLeaving: boolean
 }
 
 export type Script = {
@@ -101,5 +103,6 @@ function roundOf(random: Random, { what, before, fault, after, fate }: Parts): R
     faults: fault ? 1 : 0,
     fate,
     pings: fenceOf(bytes),
+    isLeaving: cut(bytes).isLeaving,
   }
 }
