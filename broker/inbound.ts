@@ -1,10 +1,8 @@
 // What clients publish: judged, then given to whom it concerns. Nothing that a client sends is ever handed on as it came.
 import type { Clock } from '@ridethrough/db/clock.ts'
 import { AgentStatus, Inventory } from '@ridethrough/protocol/message/agent.ts'
-import { Backlog, Sample } from '@ridethrough/protocol/message/telemetry.ts'
 import { deviceTopic } from '@ridethrough/protocol/topic.ts'
 import type { Logger } from 'pino'
-import type { z } from 'zod'
 import type { Agents } from './agents.ts'
 import { decidePublish, type Published } from './authorize.ts'
 import type { Delivery } from './deliver.ts'
@@ -12,6 +10,7 @@ import type { QoS } from './frame.ts'
 import type { Ingest } from './ingest.ts'
 import type { Limits } from './limits.ts'
 import { hit, type Metrics } from './metrics.ts'
+import { readBacklog, readMessage, readSample } from './sample.ts'
 import type { Session } from './sessions.ts'
 
 export type InboundOptions = {
@@ -23,9 +22,6 @@ export type InboundOptions = {
   readonly log: Logger
   readonly metrics: Metrics
 }
-
-/** The last instant that has a four-digit year: beyond it, dates have no form that everybody reads. */
-const LAST_INSTANT = Date.UTC(9999, 11, 31)
 
 /** Acknowledged without an argument; a reason ends the connection, since MQTT 3.1.1 knows no refusal of a publish. */
 export type Settle = (reason?: string) => void
@@ -88,27 +84,25 @@ export class Inbound {
   }
 
   #state(deviceId: string, { payload }: Message, settle: Settle): void {
-    const sample = parse(Sample, payload)
+    const sample = readSample(payload)
     if (typeof sample === 'string') settle(sample)
-    else if (sample.at > LAST_INSTANT) settle('payload-malformed: at')
     else this.#options.ingest.add({ deviceId, samples: [sample], payload }, settle)
   }
 
   #backlog(deviceId: string, { payload }: Message, settle: Settle): void {
-    const backlog = parse(Backlog, payload)
-    if (typeof backlog === 'string') settle(backlog)
-    else if (backlog.samples.some(({ at }) => at > LAST_INSTANT)) settle('payload-malformed: samples')
-    else this.#options.ingest.add({ deviceId, samples: backlog.samples, payload: undefined }, settle)
+    const samples = readBacklog(payload)
+    if (typeof samples === 'string') settle(samples)
+    else this.#options.ingest.add({ deviceId, samples, payload: undefined }, settle)
   }
 
   #status(session: Session, { payload }: Message, settle: Settle): void {
-    const status = parse(AgentStatus, payload)
+    const status = readMessage(AgentStatus, payload)
     if (typeof status === 'string') settle(status)
     else void this.#options.agents.reportStatus(session.principal.id, status).then(() => settle())
   }
 
   #inventory(session: Session, { payload }: Message, settle: Settle): void {
-    const inventory = parse(Inventory, payload)
+    const inventory = readMessage(Inventory, payload)
     if (typeof inventory === 'string') {
       settle(inventory)
       return
@@ -134,18 +128,4 @@ export class Inbound {
       'a connection was ended for what it published',
     )
   }
-}
-
-/** The message, or why it is none; the reason names the first field at fault and never holds what was sent. */
-function parse<T>(schema: z.ZodType<T>, payload: Buffer): T | string {
-  let json: unknown
-  try {
-    json = JSON.parse(payload.toString('utf8'))
-  } catch (error) {
-    if (error instanceof SyntaxError) return 'payload-malformed: not JSON'
-    throw error
-  }
-  const result = schema.safeParse(json)
-  if (result.success) return result.data
-  return `payload-malformed: ${result.error.issues[0]?.path.join('.') ?? ''}`
 }
