@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { benchBroker } from './broker.ts'
 import { benchRevoke } from './revoke.ts'
 import { benchScale } from './scale.ts'
+import { benchStorm } from './storm.ts'
 
 /** Figures by name, to be kept as JSON. */
 export type Figures = Readonly<Record<string, unknown>>
@@ -25,6 +26,10 @@ const BENCHES: Readonly<
   scale: {
     what: 'the same requests with 1,000 and with 1,000,000 shares: --small 1000 --large 1000000',
     run: benchScale,
+  },
+  storm: {
+    what: 'all agents come back at once: --agents 10000 --interval 20 (s)',
+    run: benchStorm,
   },
 }
 

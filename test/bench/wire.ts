@@ -83,7 +83,7 @@ export async function openWire(
 }
 
 /** Where the rest begins that is no whole frame yet. */
-function eachFrame(bytes: Buffer, each: (from: number, body: number, end: number) => void): number {
+export function eachFrame(bytes: Buffer, each: (from: number, body: number, end: number) => void): number {
   let from = 0
   for (;;) {
     let length = 0
