@@ -104,6 +104,18 @@ test('the end from here waits for what was written, and for the client’s answe
   expect([got, code]).toEqual([['last words'], 1000])
 })
 
+test('who ends the stream while reading from it still sees the client’s answer', async () => {
+  const { client, stream, carrier } = await pair()
+  stream.on('data', () => {
+    stream.pause()
+    stream.end()
+    stream.resume()
+  })
+  client.send(Buffer.from('bye'))
+  await once(stream, 'close')
+  expect(carrier.readableEnded).toBe(true)
+})
+
 test('a client that does not answer the end is hung up on', async () => {
   const { client, stream, carrier } = await pair()
   client.pause()

@@ -54,8 +54,7 @@ export class WebSocketBytes extends Duplex {
   }
 
   override pause(): this {
-    // Once it is closing, what comes is only the end, and that has to be seen.
-    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.pause()
+    this.#hold()
     return super.pause()
   }
 
@@ -82,8 +81,6 @@ export class WebSocketBytes extends Duplex {
     }
     this.#webSocket.once('close', () => done())
     this.#close(this.#closeCode)
-    // the client's answer has to be read
-    this.#webSocket.resume()
   }
 
   /** At once: nothing that the kernel has not taken is written any more. */
@@ -96,8 +93,14 @@ export class WebSocketBytes extends Duplex {
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#isDeaf) return
+    const bytes = bytesOf(data)
     if (!isBinary) this.#refuse('websocket-frame-text', CLOSE.notBinary)
-    else if (bytesOf(data).length > 0 && !this.push(bytesOf(data))) this.#webSocket.pause()
+    else if (bytes.length > 0 && !this.push(bytes)) this.#hold()
+  }
+
+  /** Once it is closing, what comes is only the end, and that has to be seen. */
+  #hold(): void {
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.pause()
   }
 
   readonly #countEarly = (chunk: Buffer): void => {
@@ -117,6 +120,8 @@ export class WebSocketBytes extends Duplex {
 
   #close(code: number | undefined): void {
     if (code !== undefined) this.#webSocket.close(code)
+    // the client's answer has to be read
+    this.#webSocket.resume()
     this.#closeTimer ??= setTimeout(() => this.#webSocket.terminate(), CLOSE_WITHIN_MS)
   }
 

@@ -282,6 +282,36 @@ test('who pings without end and never reads is ended', async () => {
   await closed
 })
 
+test.each(['ws', 'mqtt'] as const)(
+  'beside a viewer over %s, one over WebSocket that stops reading is cut, and nothing else happens',
+  async (scheme) => {
+    const broker = await plainBroker({ limits: { livePerSecondPerDevice: 1e6, bytesPerSecondPerAgent: 1e9 } })
+    const ann = await makePerson(database.db, 'Ann')
+    const agent = await makeAgent(database.db)
+    const rack = await makeDevice(database.db, ann, agent, 'Rack')
+    const sender = await connectAgent(broker, agent)
+    const viewer = await connectPerson(over(broker, scheme), ann)
+    const topic = deviceTopic(rack, 'live')
+    await viewer.subscribe(topic)
+    const { socket, closed, bytes } = await openSocket(broker)
+    socket.send(connectPacket({ username: 'a', password: Buffer.from(ann.token) }))
+    socket.send(packets.generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic, qos: 1 }] }))
+    await expect.poll(() => bytes().length).toBe(4 + 5)
+    socket.pause()
+    const isCut = () => broker.logged.some(({ msg }) => msg === 'a receiver was too slow')
+    let sent = 0
+    // the kernels between them may take some MiB before anybody has to wait
+    for (; !isCut() && sent < 1000; sent++) await sender.publish(topic, JSON.stringify({ sent }).padEnd(100_000))
+    expect(isCut()).toBe(true)
+    expect(await broker.metric('connections_cut_total{reason="slow-receiver"}')).toBe(1)
+    await viewer.next(({ text }) => JSON.parse(text).sent === sent - 1)
+    expect(viewer.received).toHaveLength(sent)
+    socket.resume()
+    expect(await closed).toBe(1006)
+    for (const client of [sender, viewer]) await client.end()
+  },
+)
+
 test('a listed proxy names its client, in X-Forwarded-For or in a PROXY line; nobody else does', async () => {
   const named = async (trustedProxies: string[], forwarded: string | undefined, line = '') => {
     const broker = await plainBroker({ trustedProxies })
@@ -317,7 +347,7 @@ test('a flood of junk leaves nothing behind', async () => {
     const socket = connectTcp(wsPortOf(broker), '127.0.0.1')
     socket.on('error', () => {})
     socket.resume()
-    socket.end(junk[round % junk.length])
+    socket.end(junk[round % junk.length] ?? '')
     await once(socket, 'close')
   })
   const viewer = await connectPerson(over(broker, 'ws'), ann)
