@@ -1,0 +1,208 @@
+// How many samples a second are stored through the broker, beside the same rows by plain COPY into the same server.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { openPool } from '@ridethrough/db/pool.ts'
+import { ensureSampleDay } from '@ridethrough/db/query/ingest.ts'
+import { sql } from 'kysely'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { pino } from 'pino'
+import { startPart } from '../support/part.ts'
+import { type BenchDatabase, startBenchDatabase } from './cloud.ts'
+import { cpuSecondsOf, printTable } from './figures.ts'
+import type { IngestAgent, IngestJob, IngestResult } from './ingest/job.ts'
+import type { Figures, Numbers } from './main.ts'
+import { seedDevices, seedPersons, unguarded } from './seed.ts'
+
+const COLUMNS = 'device_id, seq, at, received_at, status, variables, problem'
+const DAY_MS = 86_400_000
+const KINDS = {
+  state: { perMessage: 1, window: 64 },
+  backlog: { perMessage: 100, window: 2 },
+} as const
+type Kind = keyof typeof KINDS
+
+type Round = {
+  readonly kind: Kind
+  readonly samples: number
+  readonly result: IngestResult
+  readonly brokerCpu: number
+  readonly postgresCpu: number
+  readonly copy: { readonly seconds: number; readonly postgresCpu: number }
+}
+
+export async function benchIngest(numbers: Numbers): Promise<Figures> {
+  const { rounds = 3, samples = 100_000, agents: agentCount = 50, devices = 1000 } = numbers
+  const database = await startBenchDatabase()
+  const durability = await durabilityOf(database)
+  console.log(`PostgreSQL, the same for both: ${durability}`)
+  const agents = await seed(database, agentCount, devices)
+  await makePlainTable(database)
+  const broker = await startPart(['broker'], {
+    ...{ DATABASE_URL: database.url, HOST: '127.0.0.1', MQTT_PORT: '0', METRICS_PORT: '0' },
+  })
+  const load = fork(join(import.meta.dirname, 'ingest/load.ts'))
+  const scene: Scene = {
+    ...{ database, load, agents, brokerPid: broker.process.pid ?? 0 },
+    port: Number(new URL(broker.ready.mqtt ?? '').port),
+    nextSeq: 1,
+  }
+  try {
+    const all: Round[] = []
+    const atHalf: Record<Kind, IngestResult['latencyMs'] | undefined> = { state: undefined, backlog: undefined }
+    for (const kind of ['state', 'backlog'] as const) {
+      // Unmeasured: code is compiled, pages are there, every device has its state.
+      await measure(scene, kind, Math.max(samples / 4, devices * KINDS[kind].perMessage))
+      for (let round = 0; round < rounds; round += 1) all.push(await measure(scene, kind, samples))
+      const perSecond = median(all.filter((one) => one.kind === kind).map((one) => one.samples / one.result.seconds))
+      atHalf[kind] = (await ingest(scene, kind, samples / 2, perSecond / 2)).latencyMs
+    }
+    const summary = (['state', 'backlog'] as const).map((kind) => summarise(kind, all, atHalf[kind]))
+    report(summary)
+    return { durability, rounds: all, summary }
+  } finally {
+    load.kill()
+    await broker.stop()
+    await database.stop()
+  }
+}
+
+type Scene = {
+  readonly database: BenchDatabase
+  readonly load: ChildProcess
+  readonly agents: readonly IngestAgent[]
+  readonly brokerPid: number
+  readonly port: number
+  nextSeq: number
+}
+
+/** The same rows twice: through the broker, then as PostgreSQL gives them back, by one COPY. */
+async function measure(scene: Scene, kind: Kind, samples: number): Promise<Round> {
+  const { database, brokerPid } = scene
+  const firstSeq = scene.nextSeq
+  const before = { broker: cpuSecondsOf(brokerPid), postgres: cpuSecondsOf(database.pid) }
+  const result = await ingest(scene, kind, samples, Number.POSITIVE_INFINITY)
+  const brokerCpu = cpuSecondsOf(brokerPid) - before.broker
+  const postgresCpu = cpuSecondsOf(database.pid) - before.postgres
+  const rows = await readRows(database, firstSeq, scene.nextSeq)
+  const stored = scene.nextSeq - firstSeq
+  if (rows.count !== stored) throw new Error(`${stored} samples were acknowledged, ${rows.count} are stored`)
+  const copy = await copyPlainly(database, rows.text)
+  return { kind, samples: stored, result, brokerCpu, postgresCpu, copy }
+}
+
+async function ingest(scene: Scene, kind: Kind, samples: number, perSecond: number): Promise<IngestResult> {
+  const { perMessage, window } = KINDS[kind]
+  const messages = Math.ceil(samples / perMessage)
+  const firstSeq = scene.nextSeq
+  scene.nextSeq += messages * perMessage
+  const everyMs = (perMessage / perSecond) * 1000
+  const { port, agents } = scene
+  scene.load.send({ port, agents, kind, perMessage, messages, firstSeq, window, everyMs } satisfies IngestJob)
+  const [answer] = (await once(scene.load, 'message')) as [{ result: IngestResult } | { error: string }]
+  if ('error' in answer) throw new Error(answer.error)
+  return answer.result
+}
+
+async function seed({ db }: BenchDatabase, agents: number, devices: number): Promise<readonly IngestAgent[]> {
+  let seeded: readonly IngestAgent[] = []
+  await unguarded(db, async (tx) => {
+    const perAgent = Math.ceil(devices / agents)
+    const owners = await seedPersons(tx, 'owner', 1)
+    seeded = await seedDevices(tx, owners, 'ups', { devices: perAgent * agents, perAgent })
+  })
+  return seeded.map(({ agentId, token, deviceIds }) => ({ agentId, token, deviceIds }))
+}
+
+/** As `sample` is: the same columns, key and days. */
+async function makePlainTable({ db }: BenchDatabase): Promise<void> {
+  await sql`create table plain_sample (like sample including all) partition by range (at)`.execute(db)
+  await sql`create table plain_sample_rest partition of plain_sample default`.execute(db)
+  // Midnight may come while this runs.
+  for (const ahead of [0, 1]) {
+    const day = new Date(Date.now() + ahead * DAY_MS).toISOString().slice(0, 10)
+    await ensureSampleDay(db, day)
+    const next = new Date(Date.parse(day) + DAY_MS).toISOString().slice(0, 10)
+    await sql`create table ${sql.table(`plain_sample_${ahead}`)} partition of plain_sample for values from (${sql.lit(`${day}T00:00:00Z`)}) to (${sql.lit(`${next}T00:00:00Z`)})`.execute(
+      db,
+    )
+  }
+}
+
+async function readRows({ url }: BenchDatabase, from: number, to: number): Promise<{ count: number; text: Buffer }> {
+  const pool = openPool(url, pino({ level: 'warn' }), { max: 1 })
+  const client = await pool.connect()
+  // In the order in which they came, not in that of an index.
+  const query = `select ${COLUMNS} from sample where seq >= ${from} and seq < ${to} order by received_at`
+  const stream = client.query(copyTo(`copy (${query}) to stdout`))
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk as Buffer)
+  client.release()
+  await pool.end()
+  return { count: stream.rowCount, text: Buffer.concat(chunks) }
+}
+
+async function copyPlainly({ url, pid }: BenchDatabase, text: Buffer): Promise<Round['copy']> {
+  const pool = openPool(url, pino({ level: 'warn' }), { max: 1 })
+  const client = await pool.connect()
+  const cpuFrom = cpuSecondsOf(pid)
+  const from = performance.now()
+  const stream = client.query(copyFrom(`copy plain_sample (${COLUMNS}) from stdin`))
+  stream.end(text)
+  await once(stream, 'finish')
+  const seconds = (performance.now() - from) / 1000
+  const postgresCpu = cpuSecondsOf(pid) - cpuFrom
+  client.release()
+  await pool.end()
+  return { seconds, postgresCpu }
+}
+
+async function durabilityOf({ db }: BenchDatabase): Promise<string> {
+  const names = ['fsync', 'synchronous_commit', 'full_page_writes', 'wal_level', 'wal_sync_method', 'shared_buffers']
+  const values: string[] = []
+  for (const name of names) {
+    const { rows } = await sql<{ value: string }>`select current_setting(${name}) as value`.execute(db)
+    values.push(`${name}=${rows[0]?.value}`)
+  }
+  return values.join(' ')
+}
+
+function summarise(kind: Kind, rounds: readonly Round[], half: IngestResult['latencyMs'] | undefined) {
+  const mine = rounds.filter((round) => round.kind === kind)
+  const medianOf = (read: (round: Round) => number) => median(mine.map(read))
+  const perSample = (seconds: number, { samples }: Round) => (seconds / samples) * 1e6
+  return {
+    kind,
+    storedPerSecond: Math.round(medianOf((one) => one.samples / one.result.seconds)),
+    copiedPerSecond: Math.round(medianOf((one) => one.samples / one.copy.seconds)),
+    ratio: medianOf((one) => one.copy.seconds / one.result.seconds),
+    brokerCpuUs: medianOf((one) => perSample(one.brokerCpu, one)),
+    postgresCpuUs: medianOf((one) => perSample(one.postgresCpu, one)),
+    copyPostgresCpuUs: medianOf((one) => perSample(one.copy.postgresCpu, one)),
+    /** Of the whole time: well below 1, or the load was the bottleneck. */
+    loadBusy: medianOf((one) => one.result.cpuSeconds / one.result.seconds),
+    pubackMs: { p50: medianOf((one) => one.result.latencyMs.p50), p99: medianOf((one) => one.result.latencyMs.p99) },
+    pubackAtHalfMs: half && { p50: half.p50, p99: half.p99 },
+  }
+}
+
+function report(summary: readonly ReturnType<typeof summarise>[]): void {
+  printTable([
+    ['', ...summary.map(({ kind }) => `${kind} (${KINDS[kind].perMessage} in a message)`)],
+    ['stored samples/s through the broker', ...summary.map((one) => one.storedPerSecond)],
+    ['the same rows by COPY, rows/s', ...summary.map((one) => one.copiedPerSecond)],
+    ['share of COPY (aim 0.5)', ...summary.map((one) => one.ratio)],
+    ['PUBLISH to PUBACK at full load, p50 ms', ...summary.map((one) => one.pubackMs.p50)],
+    ['PUBLISH to PUBACK at full load, p99 ms', ...summary.map((one) => one.pubackMs.p99)],
+    ['PUBLISH to PUBACK at half of it, p50 ms', ...summary.map((one) => one.pubackAtHalfMs?.p50 ?? Number.NaN)],
+    ['PUBLISH to PUBACK at half of it, p99 ms', ...summary.map((one) => one.pubackAtHalfMs?.p99 ?? Number.NaN)],
+    ['broker CPU per sample, µs', ...summary.map((one) => one.brokerCpuUs)],
+    ['PostgreSQL CPU per sample, µs', ...summary.map((one) => one.postgresCpuUs)],
+    ['PostgreSQL CPU per row of COPY, µs', ...summary.map((one) => one.copyPostgresCpuUs)],
+    ['load process, share of a core', ...summary.map((one) => one.loadBusy)],
+  ])
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
