@@ -1,11 +1,9 @@
 // The ports: who may come in, whom a proxy names, and that nobody is left when they are shut.
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { Handshakes } from './handshakes.ts'
 import type { Limits } from './limits.ts'
+import { listen } from './listen.ts'
 import { readProxyLine, type TrustedProxies } from './proxy.ts'
-
-/** The kernel's own bound is usually 4096 [somaxconn]; 511 is what Node asks for by itself. */
-const BACKLOG = 4096
 
 export type DoorsOptions = {
   readonly host: string
@@ -34,12 +32,11 @@ export class Doors {
    * whoever gets the socket tells the handshakes when that is done. Resolves with the port.
    */
   async open(port: number, door: Door): Promise<number> {
-    // No delay: what is written is already all that there is to write.
-    const server = createServer({ noDelay: true }, (socket) => this.#enter(socket, door))
-    server.maxConnections = this.#options.limits.connections
-    await listening(server, port, this.#options.host)
-    this.#servers.push(server)
-    return (server.address() as AddressInfo).port
+    const { host, limits } = this.#options
+    const { port: found, servers } = await listen({ port, host }, (socket) => this.#enter(socket, door))
+    for (const server of servers) server.maxConnections = limits.connections
+    this.#servers.push(...servers)
+    return found
   }
 
   /** Nobody new comes in while those that are in are shown out; whoever is still there then, or only half in, is hung up on. */
@@ -67,17 +64,6 @@ export class Doors {
       })
     }
   }
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    // thousands come at once after a restart: who finds the queue full tries again a second later at the earliest
-    server.listen({ port, host, backlog: BACKLOG }, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }
 
 function closed(server: Server): Promise<void> {
