@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { benchBroker } from './broker.ts'
+import { benchIngest } from './ingest.ts'
 import { benchRevoke } from './revoke.ts'
 import { benchScale } from './scale.ts'
 import { benchStorm } from './storm.ts'
@@ -18,6 +19,10 @@ const BENCHES: Readonly<
   broker: {
     what: 'beside mosquitto: --quick --only fan-in,fan-in-1000,fan-out,pairs --devices 10,1000 --qos 0,1 --rounds 3 --seconds 3',
     run: benchBroker,
+  },
+  ingest: {
+    what: 'samples stored, beside plain COPY: --samples 100000 --rounds 3 --agents 50 --devices 1000',
+    run: benchIngest,
   },
   revoke: {
     what: 'revocations under load: --revocations 10000 --rate 200 --viewers 100 --hz 25',
