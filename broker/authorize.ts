@@ -11,8 +11,18 @@ export type PublishDecision =
   | { readonly do: 'status' | 'inventory' | 'replies' }
   | { readonly do: 'state' | 'backlog' | 'live'; readonly deviceId: string }
   | { readonly do: 'forget' }
-  | { readonly do: 'refuse'; readonly code: FaultCode; readonly message: string }
-  | { readonly do: 'foreign'; readonly reason: string }
+  | { readonly do: 'refuse'; readonly code: PersonRefusal; readonly message: string }
+  | { readonly do: 'foreign'; readonly reason: ForeignReason }
+
+export type PersonRefusal = Extract<FaultCode, 'not-found' | 'right-missing' | 'method-unknown' | 'too-many-tries'>
+
+export type ForeignReason =
+  | 'topic-unknown'
+  | 'topic-of-another-agent'
+  | 'topic-of-the-cloud'
+  | 'topic-of-persons'
+  | 'retain-refused'
+  | 'device-not-registered'
 
 export type Published = { readonly topic: string; readonly retain: boolean }
 
@@ -23,7 +33,7 @@ export function decidePublish(session: Session, packet: Published, now: number):
 }
 
 function decideAgent(session: Session, topic: Topic | undefined, retain: boolean): PublishDecision {
-  const foreign = (reason: string): PublishDecision => ({ do: 'foreign', reason })
+  const foreign = (reason: ForeignReason): PublishDecision => ({ do: 'foreign', reason })
   if (!topic) return foreign('topic-unknown')
   if (topic.kind === 'agent') {
     if (topic.agentId !== session.principal.id) return foreign('topic-of-another-agent')
@@ -39,7 +49,7 @@ function decideAgent(session: Session, topic: Topic | undefined, retain: boolean
 }
 
 function decidePerson(session: Session, topic: Topic | undefined, retain: boolean, now: number): PublishDecision {
-  const refuse = (code: FaultCode, message: string): PublishDecision => ({ do: 'refuse', code, message })
+  const refuse = (code: PersonRefusal, message: string): PublishDecision => ({ do: 'refuse', code, message })
   if (topic?.kind !== 'request') return refuse('right-missing', 'Only requests of a device may be published to.')
   if (retain) return refuse('right-missing', 'A request is never retained.')
   const { rights } = session.principal

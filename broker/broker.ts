@@ -121,6 +121,10 @@ export class Broker {
     })
   }
 
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections
+  }
+
   /** Ends a live subscription; when this returns, nothing more comes by it. */
   unsubscribe(session: Session, filter: string): void {
     session.subscriptions.delete(filter)

@@ -171,12 +171,13 @@ async function pair() {
     far,
     socket,
     connection,
-    count: async (name: string) =>
-      (await metrics.registry.getMetricsAsJSON()).find((one) => one.name === `ridethrough_broker_${name}`)?.values ??
-      [],
+    count: async (name: string) => {
+      const all = await metrics.registry.getMetricsAsJSON()
+      return all.find((one) => one.name === `ridethrough_broker_${name}`)?.values.filter(({ value }) => value > 0) ?? []
+    },
     stop: () => {
       far.destroy()
-      connection.cut('test')
+      connection.cut('stopping')
       server.close()
     },
   }

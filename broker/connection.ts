@@ -8,6 +8,7 @@ import { inspect } from './guard.ts'
 import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import { Outbox } from './outbox.ts'
+import type { Cut, Refused } from './reasons.ts'
 import type { Slab, Turn } from './turn.ts'
 
 /** How long the last answers may take to leave after the connection was given up. */
@@ -112,6 +113,11 @@ export class Connection extends EventEmitter {
     return this.#holds !== 0
   }
 
+  /** Bits of HOLD. */
+  get holds(): number {
+    return this.#holds
+  }
+
   /** Stops reading until the same hold is released; the kernel makes the client wait. */
   hold(why: Hold): void {
     this.#holds |= why
@@ -129,7 +135,7 @@ export class Connection extends EventEmitter {
   }
 
   /** Ends the connection because of what the client sent. */
-  refuse(reason: string, answer?: Buffer): void {
+  refuse(reason: Refused, answer?: Buffer): void {
     const { metrics, log } = this.#options
     if (this.destroyed) return
     metrics.packetsRefused.inc({ reason })
@@ -139,7 +145,7 @@ export class Connection extends EventEmitter {
   }
 
   /** Ends the connection at once; nothing that waits is written any more. */
-  cut(reason: string): void {
+  cut(reason: Cut): void {
     if (this.destroyed) return
     this.#options.metrics.connectionsCut.inc({ reason })
     this.#outbox.clear()
@@ -375,6 +381,7 @@ export class Connection extends EventEmitter {
       const slab = this.#outbox.shift()
       if (!slab) return
       this.#handedOver = slab
+      this.#options.metrics.counts.bytesOut += slab.end
       this.#socket.write(slab.bytes.subarray(0, slab.end), () => this.#taken(slab))
     }
   }

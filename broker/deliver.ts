@@ -93,6 +93,11 @@ export class Delivery {
     this.sendTo(session, ERRORS_TOPIC, Buffer.from(JSON.stringify(refusal)), { qos, retain: false })
   }
 
+  /** What waits for the lease. */
+  get held(): { readonly messages: number; readonly bytes: number } {
+    return { messages: this.#held.reduce((sum, { frame }) => sum + frame.count, 0), bytes: this.#heldBytes }
+  }
+
   #mustWait({ kind }: Topic): boolean {
     if (this.#held.length === 0 && this.#options.isServing()) return false
     if (kind === 'agent') return false

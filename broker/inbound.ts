@@ -4,7 +4,7 @@ import { AgentStatus, Inventory } from '@ridethrough/protocol/message/agent.ts'
 import { deviceTopic } from '@ridethrough/protocol/topic.ts'
 import type { Logger } from 'pino'
 import type { Agents } from './agents.ts'
-import { decidePublish, type Published } from './authorize.ts'
+import { decidePublish, type PersonRefusal, type Published } from './authorize.ts'
 import type { Delivery } from './deliver.ts'
 import type { QoS } from './frame.ts'
 import type { Ingest } from './ingest.ts'
@@ -40,7 +40,7 @@ export class Inbound {
     const { clock, metrics } = this.#options
     const decision = decidePublish(session, message, clock.now())
     const counted: Settle = (reason) => {
-      metrics.publishes.inc({ outcome: reason === undefined ? decision.do : 'ended' })
+      metrics.publishes.inc({ outcome: reason === undefined && decision.do !== 'foreign' ? decision.do : 'ended' })
       if (reason !== undefined) this.#logEnd(session, message, reason)
       settle(reason)
     }
@@ -116,7 +116,7 @@ export class Inbound {
     )
   }
 
-  #refusePerson(session: Session, topic: string, code: string, message: string): void {
+  #refusePerson(session: Session, topic: string, code: PersonRefusal, message: string): void {
     this.#options.metrics.packetsRefused.inc({ reason: code })
     this.#options.delivery.refuse(session, { topic, code, message })
   }

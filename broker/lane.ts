@@ -9,6 +9,7 @@ import type { Inbound } from './inbound.ts'
 import type { Ingest } from './ingest.ts'
 import { Bucket, type Limits } from './limits.ts'
 import { hit, type Metrics } from './metrics.ts'
+import { publishFaultOf } from './reasons.ts'
 import type { Route, Router } from './router.ts'
 import type { Session } from './sessions.ts'
 
@@ -187,7 +188,7 @@ class Publisher implements Taker {
     const settle = (reason?: string) => {
       if (reason === undefined) this.#settle(one)
       else {
-        metrics.packetsRefused.inc({ reason: reason.split(':', 1)[0] ?? reason })
+        metrics.packetsRefused.inc({ reason: publishFaultOf(reason) })
         this.#connection.destroy()
       }
     }

@@ -1,6 +1,7 @@
 // Puts the broker together, starts it, stops it.
 import { type Clock, systemClock } from '@ridethrough/db/clock.ts'
 import { EDGE_CONNECTIONS, Edge } from '@ridethrough/db/edge.ts'
+import { watchEventLoop } from '@ridethrough/db/event-loop.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
 import { checkServer, openDb } from '@ridethrough/db/pool.ts'
 import { markAllAgentsOffline } from '@ridethrough/db/query/agent.ts'
@@ -17,7 +18,9 @@ import { Doors } from './doors.ts'
 import { Handshakes } from './handshakes.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
 import { limitsWith } from './limits.ts'
-import { createMetrics, serveMetrics, showLimits } from './metrics.ts'
+import { measure } from './measure.ts'
+import { createMetrics, showLimits } from './metrics.ts'
+import { serveMetrics } from './metrics-server.ts'
 import { openDoors } from './open-doors.ts'
 import { trustedProxies } from './proxy.ts'
 import { RetainedStates } from './retained.ts'
@@ -139,6 +142,9 @@ async function start(
   const doors = new Doors({ host: config.host, proxies, handshakes, limits })
   onStop(() => doors.shut(async () => broker?.stop()))
   const urls = await openDoors(config, { broker, doors, handshakes, proxies, tls, limits, metrics, log })
+  measure(metrics, { ...parts, broker, db })
+  const stopWatching = watchEventLoop(clock, (seconds) => metrics.eventLoopDelay.observe(seconds))
+  onStop(async () => stopWatching())
   const web = await serveMetrics(metrics, { host: config.metricsHost, port: config.metricsPort, isReady: isServing })
   onStop(() => web.stop())
   log.info({ ...urls, devices: retained.size }, 'the broker lets clients in')

@@ -1,24 +1,36 @@
-// What the broker counts, and the small web server that shows it.
-import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+// What the broker counts. What is read off its parts when somebody asks is in measure.ts.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { LIMIT_NAMES, type LimitName, type Limits, labelOf } from './limits.ts'
+import { CONNECTS, CUT, DROPPED, ENROLMENTS, KINDS, PUBLISHES, REFUSED, SUBSCRIPTIONS } from './reasons.ts'
+import { Tally } from './tally.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+export const PREFIX = 'ridethrough_broker_'
+
+const keys = <Key extends string>(table: Readonly<Record<Key, unknown>>) => Object.keys(table) as Key[]
 
 /** A registry of its own: two brokers in one process (tests) must not count together. */
 export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
-  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
-    new Counter({ name: `ridethrough_broker_${name}`, help, labelNames, registers })
-  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
-    new Gauge({ name: `ridethrough_broker_${name}`, help, labelNames, registers })
-  /** Counted on every message: a field costs a tenth of what a counter with labels does. Read when somebody asks. */
-  const counts = { deliveries: 0, live: 0, bytesIn: 0 }
+  const counter = (name: string, help: string) => new Counter({ name: `${PREFIX}${name}`, help, registers })
+  const gauge = (name: string, help: string) => new Gauge({ name: `${PREFIX}${name}`, help, registers })
+  const histogram = (name: string, help: string, buckets: number[]) =>
+    new Histogram({ name: `${PREFIX}${name}`, help, buckets, registers })
+  /** One label, with these values. */
+  const tally = <L extends string, V extends string>(name: string, help: string, label: L, values: readonly V[]) =>
+    new Tally({ name: `${PREFIX}${name}`, help, registers }, label, values)
+  const gauges = <L extends string>(name: string, help: string, label: L, values: readonly string[]) => {
+    const made = new Gauge({ name: `${PREFIX}${name}`, help, labelNames: [label], registers })
+    for (const value of values) made.set({ [label]: value } as Record<L, string>, 0)
+    return made
+  }
+  /** Counted on every message. Read when somebody asks. */
+  const counts = { deliveries: 0, live: 0, bytesIn: 0, bytesOut: 0 }
   const counted = (name: string, help: string, field: keyof typeof counts) =>
     new Counter({
-      name: `ridethrough_broker_${name}`,
+      name: `${PREFIX}${name}`,
       help,
       registers,
       collect() {
@@ -29,38 +41,57 @@ export function createMetrics() {
   return {
     registry,
     counts,
-    connections: gauge('connections', 'Clients that are signed in', 'kind'),
-    connects: counter('connects_total', 'CONNECT packets by their outcome', 'outcome'),
-    packetsRefused: counter('packets_refused_total', 'Packets that were refused, by reason', 'reason'),
-    connectionsCut: counter('connections_cut_total', 'Connections that the broker ended, by reason', 'reason'),
-    publishes: counter('publishes_total', 'Messages that clients published, by what became of them', 'outcome'),
-    subscriptions: counter('subscriptions_total', 'Filters asked for, by answer', 'answer'),
+    connections: gauges('connections', 'Clients that are signed in', 'kind', keys(KINDS)),
+    connects: tally('connects_total', 'CONNECT packets by their outcome', 'outcome', keys(CONNECTS)),
+    packetsRefused: tally('packets_refused_total', 'Packets that were refused, by reason', 'reason', keys(REFUSED)),
+    connectionsCut: tally('connections_cut_total', 'Connections that the broker ended, by reason', 'reason', keys(CUT)),
+    publishes: tally(
+      'publishes_total',
+      'Messages that clients published, live ones aside, by what became of them',
+      'outcome',
+      keys(PUBLISHES),
+    ),
+    subscriptions: tally('subscriptions_total', 'Filters asked for, by answer', 'answer', keys(SUBSCRIPTIONS)),
     deliveries: counted('deliveries_total', 'Messages written to clients', 'deliveries'),
     live: counted('live_total', 'Live messages that agents published', 'live'),
     bytesIn: counted('received_bytes_total', 'Bytes that clients sent', 'bytesIn'),
-    deliveriesDropped: counter(
+    bytesOut: counted('sent_bytes_total', 'Bytes that were handed to the sockets of clients', 'bytesOut'),
+    deliveriesDropped: tally(
       'deliveries_dropped_total',
       'Messages not written although subscribed, by reason',
       'reason',
+      keys(DROPPED),
     ),
     samplesStored: counter('samples_stored_total', 'Samples that were committed'),
-    commitSeconds: new Histogram({
-      name: 'ridethrough_broker_commit_seconds',
-      help: 'Time from a flush to its commit',
-      buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
-      registers,
-    }),
+    commitSeconds: histogram(
+      'commit_seconds',
+      'Time from a flush to its commit',
+      [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    ),
     storeFailures: counter('store_failures_total', 'Statements that failed because the database did not answer'),
-    enrolments: counter('enrolments_total', 'Agents seen for the first time, by outcome', 'outcome'),
+    enrolments: tally('enrolments_total', 'Agents seen for the first time, by outcome', 'outcome', keys(ENROLMENTS)),
     handshakes: gauge('handshakes', 'Connections about their PROXY line, TLS handshake or upgrade'),
-    certificateExpiry: gauge('tls_certificate_expiry_seconds', 'End of the TLS certificate, in seconds since 1970'),
-    cuts: counter('access_cuts_total', 'What changes of access cut off', 'what'),
-    limits: gauge('limit', 'Limits as they are set', 'name'),
-    limitHits: counter('limit_hits_total', 'What was refused, dropped or made to wait by a limit', 'name'),
+    certificateExpiry: gauge(
+      'tls_certificate_expiry_seconds',
+      'End of the TLS certificate, in seconds since 1970; 0 without one',
+    ),
+    cuts: tally('access_cuts_total', 'What changes of access cut off', 'what', ['subscriptions', 'connections']),
+    limits: gauges('limit', 'Limits as they are set', 'name', []),
+    limitHits: tally(
+      'limit_hits_total',
+      'What was refused, dropped or made to wait by a limit',
+      'name',
+      LIMIT_NAMES.map(labelOf),
+    ),
     unsigned: gauge('unsigned_connections', 'Connections that have not been answered by CONNACK'),
     unsignedBytes: gauge('unsigned_bytes', 'Bytes held for connections before CONNACK'),
-    signIns: gauge('sign_ins', 'Sign-ins that are looked at', 'kind'),
-    signInsWaiting: gauge('sign_ins_waiting', 'Sign-ins that wait for their turn', 'kind'),
+    signIns: gauges('sign_ins', 'Sign-ins that are looked at', 'kind', keys(KINDS)),
+    signInsWaiting: gauges('sign_ins_waiting', 'Sign-ins that wait for their turn', 'kind', keys(KINDS)),
+    eventLoopDelay: histogram(
+      'event_loop_delay_seconds',
+      'How much later than wanted the event loop comes round, looked at 50 times a second',
+      [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 10],
+    ),
   }
 }
 
@@ -71,53 +102,4 @@ export function hit(metrics: Metrics, name: LimitName): void {
 
 export function showLimits(metrics: Metrics, limits: Limits): void {
   for (const name of LIMIT_NAMES) metrics.limits.set({ name: labelOf(name) }, limits[name])
-}
-
-/** `isReady` decides /readyz; /healthz only says that the process answers. */
-export async function serveMetrics(
-  metrics: Metrics,
-  options: { readonly host: string; readonly port: number; readonly isReady: () => boolean },
-): Promise<{ readonly url: string; stop(): Promise<void> }> {
-  const server = createServer((request, response) => {
-    response.on('error', () => response.destroy())
-    answer(request.url ?? '/', response, metrics, options.isReady)
-  })
-  server.requestTimeout = 5000
-  await listening(server, options.port, options.host)
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://${options.host}:${port}`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
-}
-
-function answer(url: string, response: ServerResponse, metrics: Metrics, isReady: () => boolean): void {
-  const path = url.split('?', 1)[0]
-  if (path === '/healthz') say(response, 200, 'ok\n')
-  else if (path === '/readyz' && isReady()) say(response, 200, 'ready\n')
-  else if (path === '/readyz') say(response, 503, 'not serving: changes of access cannot be confirmed\n')
-  else if (path === '/metrics') {
-    metrics.registry.metrics().then(
-      (text) => say(response, 200, text, metrics.registry.contentType),
-      () => say(response, 500, 'metrics could not be collected\n'),
-    )
-  } else say(response, 404, 'not found\n')
-}
-
-function say(response: ServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text)
-}
-
-function listening(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }

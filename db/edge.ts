@@ -111,6 +111,12 @@ export class Edge {
     return this.isServing()
   }
 
+  /** Time for which people are served if nothing renews the lease; 0 when they are not. */
+  get leaseLeftMs(): number {
+    const { clock } = this.#options
+    return Math.max(0, Math.min(this.#leaseEnd.monotonic - clock.monotonic(), this.#leaseEnd.wall - clock.now()))
+  }
+
   get appliedVersion(): number {
     return this.#applied
   }
