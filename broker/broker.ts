@@ -75,13 +75,14 @@ export class Broker {
   private constructor(parts: BrokerParts) {
     this.#parts = parts
     this.#lane = new Lane({ ...parts, inbound: new Inbound(parts) })
-    this.#keepalive = new Keepalive(this.#connections, parts.clock)
+    this.#keepalive = new Keepalive(this.#connections)
   }
 
   static async start(parts: BrokerParts): Promise<Broker> {
     const broker = new Broker(parts)
     broker.#engine = await Aedes.createBroker(broker.#engineOptions())
     broker.#listen(broker.#engine)
+    parts.log.debug({ engine: broker.#engine.id }, 'the engine is ready')
     return broker
   }
 

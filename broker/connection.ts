@@ -61,7 +61,8 @@ export class Connection extends EventEmitter {
   /** Of readers: set when one has signed in. */
   reviewer: Reviewer | undefined
   keepaliveS = 0
-  heardAt = performance.now()
+  isHeard = true
+  silentFor = 0
   readonly #socket: Duplex
   readonly #options: ConnectionOptions
   readonly #reader: FrameReader
@@ -255,7 +256,7 @@ export class Connection extends EventEmitter {
   #receive(chunk: Buffer): void {
     if (this.destroyed) return
     const { turn, mayHold, metrics } = this.#options
-    this.heardAt = performance.now()
+    this.isHeard = true
     metrics.counts.bytesIn += chunk.length
     this.#reader.feed(chunk)
     if (this.#phase === 'expecting' && this.#reader.peek() !== PACKET.connect << 4) {
