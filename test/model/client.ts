@@ -75,6 +75,11 @@ export class Client {
     return (await this.#answer(`4:${id}`)) !== undefined
   }
 
+  /** At QoS 0: the answer to a ping that follows tells that it was read. */
+  publishOnce(topic: string, payload: string): void {
+    this.#send(PUBLISH, 0, [text(topic), Buffer.from(payload)])
+  }
+
   /** When it is answered, everything that the broker had written before has come. */
   async ping(): Promise<boolean> {
     this.#send(12, 0, [])

@@ -238,7 +238,7 @@ function makeWorld({ shares, seconds }: EndsOptions, random: Random, now: number
   if (!owner || !host) throw new Error('there is an owner')
   const devices = Array.from({ length: Math.ceil(shares / SHARES_PER_DEVICE) }, (_, index) => ({
     ...{ id: random.uuid(), companyId: host.id, agent: index % SENDERS },
-    ...{ plan: 'advanced' as const, zone: 'UTC', seq: 0 },
+    ...{ plan: 'advanced' as const, zone: 'UTC', seq: 0, shown: 0 },
   }))
   const end = () => now + (random.below(3) - 1) * HOUR + 500 + random.below(seconds * 1000)
   const world: World = {

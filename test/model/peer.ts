@@ -68,9 +68,10 @@ export class Peer {
 
   take(arrival: Arrival): void {
     const id = arrival.topic.split('/')[2]
-    const isState = /^v1\/devices\/[^/]+\/state$/.test(arrival.topic)
-    const seq = isState ? /"seq":(\d+)/.exec(arrival.payload.toString('latin1', 0, 80))?.[1] : undefined
-    const key = isState ? `${arrival.retain ? 'kept ' : ''}${id} ${seq}` : arrival.topic
+    const suffix = /^v1\/devices\/[^/]+\/(state|live)$/.exec(arrival.topic)?.[1]
+    const seq = suffix ? /"seq":(\d+)/.exec(arrival.payload.toString('latin1', 0, 80))?.[1] : undefined
+    const kind = `${arrival.retain ? 'kept ' : ''}${suffix === 'live' ? 'live ' : ''}`
+    const key = suffix ? `${kind}${id} ${seq}` : arrival.topic
     this.#arrived.push({ key, kept: arrival.retain ? id : undefined, seq: Number(seq), arrival })
   }
 

@@ -12,7 +12,17 @@ export type ReaderOptions = Pick<Scene, 'world' | 'clock' | 'random' | 'port'> &
 }
 
 const ERRORS = 'v1/errors'
-const WIDE = ['#', 'v1/#', 'v1/devices/#', 'v1/devices/+/state', '+/devices/+/+', '+/+/+/state', ERRORS, '+/errors']
+const WIDE = [
+  '#',
+  'v1/#',
+  'v1/devices/#',
+  'v1/devices/+/state',
+  'v1/devices/+/live',
+  '+/devices/+/+',
+  '+/+/+/state',
+  ERRORS,
+  '+/errors',
+]
 const FORBIDDEN = ['v1/agents/#', 'v1/agents/+/status', '$SYS/#', 'v2/#', 'v1/devices/+/backlog']
 
 export class Readers {
@@ -216,6 +226,7 @@ export class Readers {
     return random.pick([
       `v1/devices/${id}/state`,
       `v1/devices/${id}/state`,
+      `v1/devices/${id}/live`,
       `v1/devices/${id}/#`,
       `+/+/${id}/+`,
       `v1/devices/${id}/backlog`,

@@ -43,6 +43,7 @@ export type ModelReport = {
 }
 
 /** What the two differ in, how the model sees whom it is about, and what led there. */
+type Sent = { readonly topic: string; readonly key: string; readonly qos: number }
 type Parted = { readonly what: string; readonly standing: readonly string[]; readonly after: readonly string[] }
 
 const PATIENCE_MS = 10_000
@@ -105,6 +106,8 @@ class Model {
   #lapses = 0
   #hasLapsed = false
   #acknowledged: Promise<boolean>[] = []
+  /** Have sent at QoS 0, so that a ping has to tell when it was read. */
+  readonly #isAsked = new Set<Client>()
 
   constructor(scene: Scene) {
     this.#scene = scene
@@ -332,7 +335,7 @@ class Model {
   #publishEither(device: Device, before: Before): void {
     const { world, clock } = this.#scene
     const now = clock.now()
-    const { topic, seq } = this.#send(device, '')
+    const { topic, key } = this.#send(device, '')
     for (const [peer, was] of before) {
       const { credential } = peer
       const covered = peer.coverage(topic)
@@ -342,7 +345,7 @@ class Model {
       if (!isSeen && !was.sees.has(device.id)) continue
       const isKept = this.#keeps(peer, topic, now)
       const must = isSeen && was.sees.has(device.id) && isKept && !peer.isStalled
-      peer.expect(`${device.id} ${seq}`, must ? 1 : 0, 1)
+      peer.expect(key, must ? 1 : 0, 1)
     }
   }
 
@@ -360,16 +363,18 @@ class Model {
   #publish(device: Device, filling = ''): void {
     const { world, clock } = this.#scene
     const now = clock.now()
-    const { topic, seq } = this.#send(device, filling)
+    const { topic, key, qos: sent } = this.#send(device, filling)
     for (const peer of this.#peers) {
       const { credential } = peer
       const qos = credential && peer.coverage(topic)
       if (qos === undefined || !credential || !maySee(world, credential, device, now)) continue
-      peer.expect(`${device.id} ${seq}`, peer.isStalled ? 0 : 1, 1, qos)
+      peer.expect(key, peer.isStalled ? 0 : 1, 1, Math.min(qos, sent))
     }
   }
 
-  #send(device: Device, filling: string): { topic: string; seq: number } {
+  /** A sample, or something shown between samples, which goes another way through the broker. */
+  #send(device: Device, filling: string): Sent {
+    if (filling === '' && this.#scene.random.chance(0.4)) return this.#show(device)
     device.seq += 1
     const topic = `v1/devices/${device.id}/state`
     const fill = filling === '' ? {} : Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`x.y${n}`, filling]))
@@ -378,17 +383,40 @@ class Model {
     const sender = this.#senders[device.agent]
     if (!sender) throw new Error('no agent is connected')
     this.#acknowledged.push(sender.publish(topic, JSON.stringify(sample), true))
-    return { topic, seq: device.seq }
+    return { topic, key: `${device.id} ${device.seq}`, qos: 1 }
+  }
+
+  #show(device: Device): Sent {
+    const sender = this.#senders[device.agent]
+    if (!sender) throw new Error('no agent is connected')
+    device.shown += 1
+    const [topic, payload] = [`v1/devices/${device.id}/live`, JSON.stringify({ seq: device.shown })]
+    const qos = this.#scene.random.below(2)
+    this.#note('show', `${device.id} live ${device.shown}`)
+    if (qos === 1) this.#acknowledged.push(sender.publish(topic, payload))
+    else {
+      sender.publishOnce(topic, payload)
+      this.#isAsked.add(sender)
+    }
+    return { topic, key: `live ${device.id} ${device.shown}`, qos }
   }
 
   async #publishSome(count: number): Promise<void> {
     const { random, world } = this.#scene
-    for (let left = count; left > 0; left -= 1) this.#publish(random.pick(world.devices))
+    // in one piece: what lies in a row takes another way through the broker than what comes one by one
+    for (const sender of this.#senders) sender?.socket.cork()
+    for (let left = count; left > 0; left -= 1) {
+      const device = random.pick(world.devices)
+      for (let times = random.chance(0.2) ? 1 + random.below(8) : 1; times > 0; times -= 1) this.#publish(device)
+    }
+    for (const sender of this.#senders) sender?.socket.uncork()
     await this.#settled()
   }
 
   /** Acknowledged means stored and handed to every reader's connection. */
   async #settled(): Promise<void> {
+    for (const sender of this.#isAsked) this.#acknowledged.push(sender.ping())
+    this.#isAsked.clear()
     const acknowledged = await Promise.all(this.#acknowledged)
     this.#acknowledged = []
     if (!acknowledged.every(Boolean)) throw new Disagreement('a state was not acknowledged')
@@ -416,7 +444,7 @@ class Model {
   #judgeWrite(clientPort: number, topic: string): void {
     const { world, clock } = this.#scene
     const peer = this.#peers.find(({ client }) => client?.socket.localPort === clientPort)
-    const device = world.devices.find(({ id }) => topic === `v1/devices/${id}/state`)
+    const device = world.devices.find(({ id }) => topic.startsWith(`v1/devices/${id}/`))
     if (!peer?.credential || !device) return
     if (maySee(world, peer.credential, device, clock.now())) return
     this.#late ??= `${peer.name} was written to after the answer: ${device.id}`

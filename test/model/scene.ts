@@ -23,7 +23,7 @@ export function makeWorld(random: Random, now: number): { world: World; agents: 
     devices: companies.flatMap(({ id: companyId }, index) =>
       Array.from({ length: DEVICES[index] ?? 0 }, (_, count) => ({
         ...{ id: random.uuid(), companyId, agent: (index + count) % AGENTS },
-        ...{ plan: 'advanced' as const, zone: random.pick(['UTC', 'Europe/Berlin', 'Asia/Tokyo']), seq: 0 },
+        ...{ plan: 'advanced' as const, zone: random.pick(['UTC', 'Europe/Berlin', 'Asia/Tokyo']), seq: 0, shown: 0 },
       })),
     ),
     groups: companies.flatMap(({ id: companyId }) =>

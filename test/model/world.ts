@@ -19,6 +19,8 @@ export type Device = {
   zone: string
   /** The newest sequence published, 0 for none. */
   seq: number
+  /** How many messages it has shown between its samples. */
+  shown: number
 }
 export type Share = Terms & {
   readonly id: string
