@@ -23,9 +23,14 @@ export async function changeAccess<T>(
     return { result: outcome.result, version: await recordAccessChange(tx, outcome.change) }
   })
   if (made instanceof Fault) throw made
-  const access = await waitForEdges(db, listener, made.version, clock)
-  metrics.accessChange.observe(access.ms / 1000)
-  return { result: made.result, access }
+  metrics.accessWaiting.inc()
+  try {
+    const access = await waitForEdges(db, listener, made.version, clock)
+    metrics.accessChange.observe(access.ms / 1000)
+    return { result: made.result, access }
+  } finally {
+    metrics.accessWaiting.dec()
+  }
 }
 
 /** Why this asker may not do that. To somebody who sees nothing of the device, it is not there. */

@@ -3,6 +3,7 @@
 import type { AddressInfo } from 'node:net'
 import { systemClock } from '@ridethrough/db/clock.ts'
 import { EDGE_CONNECTIONS, Edge } from '@ridethrough/db/edge.ts'
+import { watchEventLoop } from '@ridethrough/db/event-loop.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
 import { migrate } from '@ridethrough/db/migrate.ts'
 import { openDb } from '@ridethrough/db/pool.ts'
@@ -87,6 +88,7 @@ async function open(
   isServing = () => edge.isServing()
   later(() => edge.stop())
   later(() => reads.stop())
+  later(watchEventLoop(clock, (seconds) => metrics.eventLoopDelay.observe(seconds)))
 
   const tls = config.tls && (await openTls(config.tls, { clock, log, metrics }))
   if (tls) later(() => tls.stop())

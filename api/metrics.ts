@@ -1,5 +1,6 @@
 // What the API counts, in a registry of its own.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import pkg from './package.json' with { type: 'json' }
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -7,6 +8,20 @@ export function createMetrics() {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
+  new Gauge({
+    name: 'ridethrough_build_info',
+    help: 'What runs here; always 1',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set({ version: pkg.version, node: process.versions.node }, 1)
+  const mails = new Counter({
+    name: 'ridethrough_mails_total',
+    help: 'Mails by outcome',
+    labelNames: ['outcome'],
+    registers,
+  })
+  // shown from the start, so that the first one that fails is an increase
+  for (const outcome of ['sent', 'retried', 'failed']) mails.inc({ outcome }, 0)
   return {
     registry,
     requests: new Histogram({
@@ -33,16 +48,22 @@ export function createMetrics() {
       help: 'Viewers cut off because they did not read',
       registers,
     }),
-    mails: new Counter({
-      name: 'ridethrough_mails_total',
-      help: 'Mails by outcome',
-      labelNames: ['outcome'],
-      registers,
-    }),
+    mails,
     accessChange: new Histogram({
       name: 'ridethrough_access_change_seconds',
       help: 'Time until every edge had applied a change of access',
       buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers,
+    }),
+    accessWaiting: new Gauge({
+      name: 'ridethrough_access_changes_waiting',
+      help: 'Changes of access that are stored and wait until every edge has applied them',
+      registers,
+    }),
+    eventLoopDelay: new Histogram({
+      name: 'ridethrough_event_loop_delay_seconds',
+      help: 'How much later than wanted the event loop comes round, looked at 50 times a second',
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 10],
       registers,
     }),
     serving: new Gauge({
