@@ -8,6 +8,7 @@ const needDatabase = [
   'api/**',
   'test/system/**',
   'test/fault/**',
+  'test/kill/**',
   'test/model/**',
   'test/fuzz/**',
   'test/browser/**',
