@@ -72,7 +72,11 @@ async function byTurns(
       if (!target) continue
       const results = runs[target.name] ?? []
       runs[target.name] = results
-      results.push(await run(target))
+      try {
+        results.push(await run(target))
+      } catch (error) {
+        console.log(`  ${target.name}: ${error instanceof Error ? error.message : error}`)
+      }
     }
   }
   return runs

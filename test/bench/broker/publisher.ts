@@ -58,7 +58,11 @@ export class Publisher {
     const { window, unanswered } = this.#bounds
     let room = window - this.onTheWay
     if (unanswered !== undefined) room = Math.min(room, unanswered - (this.sent - this.answered))
-    if (room >= this.#enough) this.send(Math.min(room, this.#bounds.burst))
+    while (room >= this.#enough) {
+      const count = this.send(Math.min(room, this.#bounds.burst))
+      if (count === 0) return
+      room -= count
+    }
   }
 
   /** Sends so many whatever is on the way; those that would overwrite what is, are left out. Returns how many were sent. */

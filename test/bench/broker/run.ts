@@ -4,10 +4,11 @@ import { cpuSecondsOf } from '../figures.ts'
 import { type Layout, layoutOf, Ring } from './frames.ts'
 import type { RunJob, RunResult } from './job.ts'
 import { type Bounds, Publisher } from './publisher.ts'
-import { ask, type LoadSocket, openLoadSocket, signIn, subscribe } from './socket.ts'
+import { ask, type LoadSocket, openLoadSocket, signedIn, subscribe } from './socket.ts'
 import { Times, Viewer } from './viewer.ts'
 
-const CONNECTING_AT_ONCE = 16
+/** Few: who may see 100,000 devices is let in when all of its rights have been read. */
+const CONNECTING_AT_ONCE = 4
 /** At full speed one in so many is timed; at a pace all are. */
 const TIMED_OF = 32
 const STALLED_MS = 4000
@@ -84,13 +85,10 @@ async function connected(
   hello: { readonly role: 'P' | 'V'; readonly to: number },
   filter?: string,
 ): Promise<LoadSocket> {
-  const client = await openLoadSocket(job.port)
+  const client = job.speaks === 'relay' ? await openLoadSocket(job.port) : await signedIn(job.port, login)
   if (job.speaks === 'relay') {
     await ask(client, Buffer.from([hello.role.charCodeAt(0), hello.to >> 8, hello.to & 255]), 1)
-  } else {
-    await signIn(client, login)
-    if (filter !== undefined) await subscribe(client, filter, job.qos)
-  }
+  } else if (filter !== undefined) await subscribe(client, filter, job.qos)
   client.socket.on('close', onClose)
   return client
 }

@@ -1,11 +1,13 @@
 // A socket that is read into one buffer for all: nothing is allocated for what comes in.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import packets from 'mqtt-packet'
 import type { Login } from './job.ts'
 
 const READ_BYTES = 128 * 1024
 const PATIENCE_MS = 60_000
+const MOST_TRIES = 6
 const incoming = Buffer.allocUnsafe(READ_BYTES)
 /** Of the buffer that `onBytes` is given. */
 export const incomingView = new DataView(incoming.buffer, incoming.byteOffset, incoming.length)
@@ -46,6 +48,21 @@ export async function signIn(client: LoadSocket, login: Login): Promise<void> {
   })
   const answer = await ask(client, bytes, 4)
   if (answer[0] !== 0x20 || answer[3] !== 0) throw new Error(`${username} was refused: ${answer.toString('hex')}`)
+}
+
+/** Comes back later where the broker asks for that. */
+export async function signedIn(port: number, login: Login): Promise<LoadSocket> {
+  for (let tries = 1; ; tries += 1) {
+    const client = await openLoadSocket(port)
+    try {
+      await signIn(client, login)
+      return client
+    } catch (error) {
+      client.socket.destroy()
+      if (tries === MOST_TRIES) throw error
+      await pause(500 * (0.5 + Math.random()) * tries)
+    }
+  }
 }
 
 export async function subscribe(client: LoadSocket, filter: string, qos: 0 | 1): Promise<void> {
