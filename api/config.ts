@@ -14,6 +14,9 @@ const Environment = z.object({
   TLS_KEY: z.string().optional(),
   /** The broker's plain port, which must list this server in TRUSTED_PROXIES; without it there is no MQTT over WebSocket. */
   MQTT_URL: z.url({ protocol: /^mqtt$/ }).optional(),
+  /** Clients of MQTT over WebSocket that are connected at a time, in all and from one address. */
+  MQTT_SOCKETS: z.coerce.number().int().min(1).default(2000),
+  MQTT_SOCKETS_PER_ADDRESS: z.coerce.number().int().min(1).default(200),
   /** Where browsers reach us: links in mails, cookies and the origin check follow it. Without it, the bound address. */
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** smtp:// or smtps://; without it mails stay in the database and are shown at /dev/mailbox. */
@@ -58,6 +61,7 @@ export type ApiConfig = {
   readonly host: string
   readonly tls?: TlsPaths | undefined
   readonly mqttUrl?: string | undefined
+  readonly mqttSockets: { readonly all: number; readonly perAddress: number }
   readonly publicUrl: string | undefined
   readonly smtpUrl: string | undefined
   readonly mailFrom: string
@@ -92,6 +96,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): ApiCon
     host: env.HOST,
     tls: env.TLS_CERT && env.TLS_KEY ? { certPath: resolve(env.TLS_CERT), keyPath: resolve(env.TLS_KEY) } : undefined,
     mqttUrl: env.MQTT_URL,
+    mqttSockets: { all: env.MQTT_SOCKETS, perAddress: env.MQTT_SOCKETS_PER_ADDRESS },
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, ''),
     smtpUrl: env.SMTP_URL,
     mailFrom: env.MAIL_FROM,

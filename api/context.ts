@@ -21,6 +21,8 @@ export type Settings = {
   readonly hasMailServer: boolean
   /** The broker's plain port, for MQTT over WebSocket. */
   readonly mqttUrl: string | undefined
+  /** Of these, how many may be connected at a time. */
+  readonly mqttSockets: { readonly all: number; readonly perAddress: number }
   readonly defaultPlan: Plan
   readonly webDist: string | undefined
   readonly trustProxy: readonly string[]

@@ -98,6 +98,7 @@ async function open(
     publicUrl: () => publicUrl ?? boundUrl(scheme, config.host, config.httpPort),
     hasMailServer: config.smtpUrl !== undefined,
     mqttUrl: config.mqttUrl,
+    mqttSockets: config.mqttSockets,
     defaultPlan: config.defaultPlan,
     webDist: config.webDist,
     trustProxy: config.trustProxy,

@@ -48,6 +48,17 @@ export function createMetrics() {
       help: 'Viewers cut off because they did not read',
       registers,
     }),
+    mqttSockets: new Gauge({
+      name: 'ridethrough_mqtt_sockets',
+      help: 'MQTT clients over WebSocket that are carried to the broker',
+      registers,
+    }),
+    mqttRefused: new Counter({
+      name: 'ridethrough_mqtt_sockets_refused_total',
+      help: 'MQTT clients over WebSocket that were not let in because there were too many, by whose limit it was',
+      labelNames: ['reason'],
+      registers,
+    }),
     mails,
     accessChange: new Histogram({
       name: 'ridethrough_access_change_seconds',

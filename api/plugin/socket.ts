@@ -2,7 +2,12 @@
 import websocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 
-const MAX_FRAME_BYTES = 64 * 1024
+/** As large as the broker's packets may be, since an MQTT client sends each as one message. */
+const MAX_MESSAGE_BYTES = 256 * 1024 + 5
+/** Pieces of one message that are held; each costs some hundred bytes besides its own. */
+const MAX_PIECES = { frames: 256, chunks: 1024 } as const
+/** [MQTT-6.0.0-3]: the name that the client must offer and the server must choose. */
+export const MQTT_SUBPROTOCOL = 'mqtt'
 const CLOSE_GRACE_MS = 1000
 const IDLE_CHECK_MS = 50
 /** RFC 6455 registry: "service restart"; clients come back by themselves. */
@@ -10,7 +15,14 @@ const SERVICE_RESTART = 1012
 
 export async function acceptSockets(app: FastifyInstance): Promise<void> {
   await app.register(websocket, {
-    options: { maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false },
+    options: {
+      maxPayload: MAX_MESSAGE_BYTES,
+      maxFragments: MAX_PIECES.frames,
+      maxBufferedChunks: MAX_PIECES.chunks,
+      // It costs some hundred KiB for each connection, and tells by its length what secrets and readings have in common.
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(MQTT_SUBPROTOCOL) ? MQTT_SUBPROTOCOL : ([...offered][0] ?? false)),
+    },
     async preClose(this: FastifyInstance) {
       const { websocketServer: sockets, server } = this
       for (const socket of sockets.clients) {

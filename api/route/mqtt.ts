@@ -1,88 +1,91 @@
-// MQTT over WebSocket at /mqtt: bytes are carried to the broker's own listener and back; who it is and what it may do is decided there.
-import { connect, isIP, type Socket } from 'node:net'
+// MQTT over WebSocket at /mqtt: bytes are carried to the broker's own port and back; who it is and what it may do is decided there.
+import { isIP } from 'node:net'
 import { Fault } from '@ridethrough/protocol/fault.ts'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { RawData, WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import type { ApiContext } from '../context.ts'
+import { relayMqtt } from '../mqtt-relay.ts'
+import { MQTT_SUBPROTOCOL } from '../plugin/socket.ts'
+import { networkOf } from '../refusals.ts'
 
-/** [MQTT-6.0.0-3]: the name that the client must offer and the server must choose. */
-const SUBPROTOCOL = 'mqtt'
-/** RFC 6455 section 7.4.1. */
-const CLOSE = { normal: 1000, protocolError: 1002, notBinary: 1003, tryLater: 1013 } as const
-/** What is held here for a client that reads slowly, in bytes; beyond it the broker is left waiting, and decides. */
-const MAX_HELD_BYTES = 64 * 1024
+const TRY_AGAIN_S = 30
 
 export const mqttRoutes: FastifyPluginAsyncZod<{ context: ApiContext }> = async (app, { context }) => {
-  const { mqttUrl } = context.settings
-  if (mqttUrl === undefined) return
+  const { mqttUrl: url } = context.settings
+  const relays = createCount(context)
   app.route({
     method: 'GET',
     url: '/mqtt',
-    // The credentials come in MQTT's own CONNECT: a page of somebody else has none to send.
+    // The credentials come in MQTT's own CONNECT, and no cookie counts: a page of another site has none to send.
     config: { needs: 'nobody' },
     schema: {
+      hide: url === undefined,
       tags: ['live'],
       summary: 'MQTT 3.1.1 over WebSocket, subprotocol `mqtt`',
       description: 'The password is a session or an API token, as on the MQTT port.',
       security: [],
     },
+    preHandler: (request, _reply, done) => {
+      if (url === undefined) throw new Fault('not-found', 'This server does not carry MQTT')
+      // before the upgrade, so that a refusal costs nothing and can be read
+      if (request.ws) {
+        checkSubprotocol(request)
+        relays.check(request)
+      }
+      done()
+    },
     handler: async (_request, reply) => {
       reply.header('upgrade', 'websocket')
       throw new Fault('not-acceptable', 'This address speaks MQTT over WebSocket: ask for the upgrade')
     },
-    wsHandler: (socket: WebSocket, request: FastifyRequest) => relay(socket, request, mqttUrl),
+    wsHandler: (socket: WebSocket, request: FastifyRequest) => {
+      if (url === undefined) return
+      relays.add(socket, request)
+      relayMqtt(
+        socket,
+        { address: addressOf(request), port: request.socket.remotePort ?? 0 },
+        { url, log: request.log },
+      )
+    },
   })
 }
 
-function relay(socket: WebSocket, request: FastifyRequest, mqttUrl: string): void {
-  if (socket.protocol !== SUBPROTOCOL) {
-    socket.close(CLOSE.protocolError, 'ask for the subprotocol mqtt')
-    return
+function checkSubprotocol({ headers }: FastifyRequest): void {
+  const offered = headers['sec-websocket-protocol']?.split(',').map((one) => one.trim())
+  if (!offered?.includes(MQTT_SUBPROTOCOL)) {
+    throw new Fault('body-malformed', `Ask for the subprotocol ${MQTT_SUBPROTOCOL}`)
   }
-  const broker = connectTo(mqttUrl)
-  broker.write(proxyLine(request))
-  broker.on('data', (chunk) => {
-    socket.send(chunk, () => {
-      if (socket.bufferedAmount <= MAX_HELD_BYTES) broker.resume()
-    })
-    if (socket.bufferedAmount > MAX_HELD_BYTES) broker.pause()
-  })
-  broker.on('error', (error) => request.log.warn({ err: error }, 'the broker cannot be reached'))
-  broker.on('close', (hasFailed) => endOf(socket, hasFailed))
-  socket.on('message', (data, isBinary) => {
-    // [MQTT-6.0.0-1]
-    if (!isBinary) socket.close(CLOSE.notBinary, 'MQTT goes in binary frames')
-    else if (!broker.write(bytesOf(data))) {
-      socket.pause()
-      broker.once('drain', () => socket.resume())
-    }
-  })
-  // A last DISCONNECT may still be under way.
-  socket.on('close', () => broker.destroySoon())
-  socket.on('error', (error) => request.log.debug({ err: error }, 'an MQTT client over WebSocket failed'))
 }
 
-/** The broker has ended the connection, perhaps because a right did: what is still held here is not given any more. */
-function endOf(socket: WebSocket, hasFailed: boolean): void {
-  if (socket.bufferedAmount > 0) socket.terminate()
-  else socket.close(hasFailed ? CLOSE.tryLater : CLOSE.normal)
+/** How many are carried, in all and from each network. */
+function createCount({ settings: { mqttSockets }, metrics }: ApiContext) {
+  const counts = new Map<string, number>()
+  let all = 0
+  return {
+    check(request: FastifyRequest): void {
+      const own = counts.get(networkOf(addressOf(request))) ?? 0
+      if (all < mqttSockets.all && own < mqttSockets.perAddress) return
+      metrics.mqttRefused.inc({ reason: own < mqttSockets.perAddress ? 'all' : 'address' })
+      throw new Fault('too-many-tries', 'As many MQTT clients as there may be are connected: come back later', {
+        retryAfter: TRY_AGAIN_S,
+      })
+    },
+    add(socket: WebSocket, request: FastifyRequest): void {
+      const network = networkOf(addressOf(request))
+      counts.set(network, (counts.get(network) ?? 0) + 1)
+      metrics.mqttSockets.set(++all)
+      socket.once('close', () => {
+        metrics.mqttSockets.set(--all)
+        const left = (counts.get(network) ?? 1) - 1
+        if (left > 0) counts.set(network, left)
+        else counts.delete(network)
+      })
+    },
+  }
 }
 
-function connectTo(mqttUrl: string): Socket {
-  const { hostname, port } = new URL(mqttUrl)
-  return connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || 1883, noDelay: true })
-}
-
-/** PROXY protocol, version 1: the broker's limits for each address are about the client, not about us. */
-function proxyLine({ ip, socket }: FastifyRequest): string {
-  const given = isIP(ip) === 0 ? (socket.remoteAddress ?? '') : ip
-  const address = given.replace(/^::ffff:(?=\d+\.)/i, '')
-  const [family, own] = isIP(address) === 6 ? ['TCP6', '::1'] : ['TCP4', '127.0.0.1']
-  return `PROXY ${family} ${address} ${own} ${socket.remotePort ?? 0} 1883\r\n`
-}
-
-function bytesOf(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
+/** A proxy in front may have named something that is no address. */
+function addressOf({ ip, socket }: FastifyRequest): string {
+  return isIP(ip) === 0 ? (socket.remoteAddress ?? '') : ip
 }

@@ -45,6 +45,7 @@ export function configFor(databaseUrl: string, config: Partial<ApiConfig> = {}):
     defaultPlan: 'advanced',
     invitationHours: 48,
     requestsPerMinute: 1800,
+    mqttSockets: { all: 100, perAddress: 100 },
     jobs: 'on',
     setup: 'open',
     ...config,

@@ -1,7 +1,9 @@
 // MQTT over WebSocket on the web port, plain and by TLS: the same rights as on the broker's own port, and the client's own address.
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
 import { readConfig as readApiConfig } from '@ridethrough/api/config.ts'
 import { type RunningApi, startApi } from '@ridethrough/api/main.ts'
 import { readBrokerConfig } from '@ridethrough/broker/config.ts'
@@ -11,6 +13,7 @@ import { systemClock } from '@ridethrough/db/clock.ts'
 import { Listener } from '@ridethrough/db/listen.ts'
 import { deviceTopic } from '@ridethrough/protocol/topic.ts'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
+import packets from 'mqtt-packet'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -47,7 +50,9 @@ async function startBoth(more: Record<string, string> = {}, ofBroker: Record<str
   return { broker, api, lines }
 }
 
-async function visit(url: string, options: IClientOptions): Promise<MqttClient & { got: string[] }> {
+type Visitor = MqttClient & { got: string[] }
+
+async function visit(url: string, options: IClientOptions): Promise<Visitor> {
   const client = mqtt.connect(url, {
     reconnectPeriod: 0,
     clientId: `test-${Math.random().toString(36).slice(2)}`,
@@ -132,15 +137,145 @@ test('over TLS as well', async () => {
 })
 
 test.each([
-  ['without the subprotocol', undefined, undefined, 1002],
-  ['with a text frame', 'mqtt', 'hello', 1003],
-  ['with bytes that are no MQTT', 'mqtt', Buffer.from('GET / HTTP/1.1'), 1000],
-])('a WebSocket %s is closed', async (_, protocol, frame, code) => {
+  ['with a text frame', 'hello', 1003],
+  ['with bytes that are no MQTT', Buffer.from('GET / HTTP/1.1'), 1000],
+  ['with a message longer than any packet', Buffer.alloc(300 * 1024), 1009],
+])('a WebSocket %s is closed', async (_, frame, code) => {
   const { api } = await startBoth()
-  const socket = new WebSocket(socketOf(api), protocol ?? [])
-  if (frame !== undefined) socket.once('open', () => socket.send(frame))
+  const socket = new WebSocket(socketOf(api), 'mqtt')
+  socket.once('open', () => socket.send(frame))
   const [closed] = await once(socket, 'close')
   expect(closed).toBe(code)
+})
+
+test.each([[[]], [['mqttv3.1']]])('a WebSocket with the subprotocols %j is not made', async (protocols) => {
+  const { api } = await startBoth()
+  expect(await refusalOf(new WebSocket(socketOf(api), protocols))).toBe(400)
+  const socket = new WebSocket(socketOf(api), ['mqttv3.1', 'mqtt'])
+  await once(socket, 'open')
+  expect(socket.protocol).toBe('mqtt')
+  socket.terminate()
+})
+
+async function refusalOf(socket: WebSocket): Promise<number | undefined> {
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
+  expect(response.headers['content-type']).toContain('application/problem+json')
+  socket.on('error', () => {})
+  socket.terminate()
+  return response.statusCode
+}
+
+test('without a broker to carry to there is nothing at this address, also where there is a console', async () => {
+  const folder = testFolder()
+  writeFileSync(join(folder, 'index.html'), '<p>console</p>')
+  const { api } = await startBoth({ MQTT_URL: '', WEB_DIST: folder })
+  expect((await fetch(`${api.httpUrl}/devices`)).status).toBe(200)
+  const answer = await fetch(`${api.httpUrl}/mqtt`)
+  expect([answer.status, answer.headers.get('content-type')]).toMatchObject([404, /problem\+json/])
+  expect(await refusalOf(new WebSocket(socketOf(api), 'mqtt'))).toBe(404)
+})
+
+test.each([
+  [{ MQTT_SOCKETS_PER_ADDRESS: '2' }, { reason: 'address' }],
+  [{ MQTT_SOCKETS: '2' }, { reason: 'all' }],
+])('with %j a third client is told to come back, and may when one has gone', async (more, { reason }) => {
+  const { api } = await startBoth(more)
+  const open = async () => {
+    const socket = new WebSocket(socketOf(api), 'mqtt')
+    onTestFinished(() => socket.terminate())
+    await once(socket, 'open')
+    return socket
+  }
+  const [first] = [await open(), await open()]
+  expect(await refusalOf(new WebSocket(socketOf(api), 'mqtt'))).toBe(429)
+  const metrics = async () => (await fetch(`${api.httpUrl}/metrics`)).text()
+  expect(await metrics()).toContain(`ridethrough_mqtt_sockets_refused_total{reason="${reason}"} 1`)
+  first.close()
+  await expect.poll(metrics).toContain('ridethrough_mqtt_sockets 1')
+  await open()
+})
+
+/** Without a client's own ideas: what comes back is collected. */
+async function openRaw(api: RunningApi) {
+  const socket = new WebSocket(socketOf(api), 'mqtt')
+  onTestFinished(() => socket.terminate())
+  const chunks: Buffer[] = []
+  socket.on('message', (data) => chunks.push(data as Buffer))
+  await once(socket, 'open')
+  return { socket, bytes: () => Buffer.concat(chunks) }
+}
+
+const connectPacket = (username: string, password: string) =>
+  packets.generate({
+    cmd: 'connect',
+    protocolId: 'MQTT',
+    protocolVersion: 4,
+    clean: true,
+    clientId: 'raw',
+    keepalive: 60,
+    username,
+    password: Buffer.from(password),
+  })
+
+test('packets may begin and end anywhere in messages, and be as large as the broker lets them be', async () => {
+  const { api } = await startBoth()
+  const agent = await makeAgent(database.db)
+  const { socket, bytes } = await openRaw(api)
+  const inventory = packets.generate({
+    cmd: 'publish',
+    topic: `v1/agents/${agent.agentId}/inventory`,
+    payload: JSON.stringify({ devices: [] }).padEnd(100_000),
+    qos: 1,
+    messageId: 9,
+    dup: false,
+    retain: false,
+  })
+  for (const byte of connectPacket(`agent:${agent.agentId}`, agent.token)) socket.send(Buffer.from([byte]))
+  socket.send(Buffer.concat([inventory, Buffer.from([0xc0, 0])]))
+  await expect.poll(() => bytes().toString('hex')).toMatch(/^20020000(40020009d000|d00040020009)$/)
+})
+
+test('a viewer that stops reading is cut by the broker, and the others get everything', async () => {
+  const { db } = database
+  const { broker, api, lines } = await startBoth(
+    {},
+    { LIMIT_LIVE_PER_SECOND_PER_DEVICE: '1000000', LIMIT_BYTES_PER_SECOND_PER_AGENT: '1000000000' },
+  )
+  const ann = await makePerson(db, 'Ann')
+  const agent = await makeAgent(db)
+  const topic = deviceTopic(await makeDevice(db, ann, agent, 'Rack'), 'live')
+  const sender = await asAgent(broker.mqttUrl, agent)
+  const viewer = await visit(socketOf(api), { username: 'ann', password: ann.token })
+  await viewer.subscribeAsync(topic, { qos: 1 })
+  const { socket, bytes } = await openRaw(api)
+  socket.send(connectPacket('ann', ann.token))
+  socket.send(packets.generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic, qos: 1 }] }))
+  await expect.poll(() => bytes().length).toBe(4 + 5)
+  const gone = once(socket, 'close')
+  socket.pause()
+  const isCut = () => lines.some(({ msg }) => msg === 'a receiver was too slow')
+  let sent = 0
+  for (; !isCut() && sent < 1000; sent++) await sender.publishAsync(topic, `${sent}`.padEnd(100_000), { qos: 1 })
+  expect(isCut()).toBe(true)
+  await expect.poll(() => viewer.got.length).toBe(sent)
+  // what the relay still held for it is not given any more
+  socket.resume()
+  await gone
+  expect(bytes().length).toBeLessThan((sent - 1) * 100_000)
+  expect((await fetch(`${api.httpUrl}/healthz`)).status).toBe(200)
+})
+
+test('stopping ends those who are carried, also who does not answer', async () => {
+  const { api } = await startBoth()
+  const ann = await makePerson(database.db, 'Ann')
+  const client = await visit(socketOf(api), { username: 'ann', password: ann.token })
+  const silent = new WebSocket(socketOf(api), 'mqtt')
+  await once(silent, 'open')
+  silent.pause()
+  const gone = new Promise<void>((resolve) => client.once('close', () => resolve()))
+  await api.stop()
+  await gone
+  silent.terminate()
 })
 
 test('a broker that is gone, or that does not list the API, closes the WebSocket; both ends go on', async () => {
