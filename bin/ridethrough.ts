@@ -59,7 +59,13 @@ program
       name: 'broker',
       logLevel: readLogLevel(),
       start: (log) => startBroker(config, log),
-      addresses: ({ mqttUrl, mqttsUrl, metricsUrl }) => ({ mqtt: mqttUrl, mqtts: mqttsUrl, metrics: metricsUrl }),
+      addresses: ({ mqttUrl, mqttsUrl, wsUrl, wssUrl, metricsUrl }) => ({
+        mqtt: mqttUrl,
+        mqtts: mqttsUrl,
+        ws: wsUrl,
+        wss: wssUrl,
+        metrics: metricsUrl,
+      }),
     })
   })
 

@@ -66,9 +66,11 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
         TRUSTED_PROXIES: config.trustedProxies,
       },
     },
-    ({ mqtt, mqtts }) => ({
+    ({ mqtt, mqtts, ws, wss }) => ({
       MQTT_PORT: new URL(String(mqtt)).port,
       ...(mqtts ? { MQTTS_PORT: new URL(String(mqtts)).port } : {}),
+      ...(ws ? { MQTT_WS_PORT: new URL(String(ws)).port } : {}),
+      ...(wss ? { MQTT_WSS_PORT: new URL(String(wss)).port } : {}),
     }),
   )
   stops.push({ what: 'broker', stop: () => broker.child.stop() })
@@ -93,6 +95,8 @@ async function startParts(config: StartConfig, say: (line: string) => void, stop
   say(`Console  ${addresses.http}`)
   say(`MQTT     ${addresses.mqtt}`)
   if (broker.ready.mqtts) say(`MQTTS    ${broker.ready.mqtts}`)
+  say(`         ${addresses.http.replace(/^http/, 'ws')}/mqtt`)
+  for (const own of [broker.ready.ws, broker.ready.wss]) if (own) say(`         ${own}`)
   const { operatorCode } = api.ready
   if (operatorCode)
     say(`Setup    no account exists yet: open the console and make the first one with the code ${operatorCode}`)

@@ -39,13 +39,14 @@ export async function startCloud(more: Readonly<Record<string, string>> = {}): P
     MQTT_PORT: '0',
     METRICS_PORT: '0',
     HOST: '127.0.0.1',
+    TRUSTED_PROXIES: '127.0.0.1',
     LOG_LEVEL: 'silent',
     SECRET_KEY: 'a key that only tests are sealed with',
     SETUP: 'open',
     ...more,
   }
   const broker = await startBroker(readBrokerConfig(env), log)
-  const api = await startApi(readApiConfig(env), log)
+  const api = await startApi(readApiConfig({ MQTT_URL: broker.mqttUrl, ...env }), log)
   return {
     http: api.httpUrl,
     mqtt: broker.mqttUrl,
