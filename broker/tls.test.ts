@@ -88,6 +88,44 @@ test('TLS before 1.2 is refused', async () => {
   }
 })
 
+test('who asks for a protocol by name gets MQTT, or over WebSocket HTTP, and nothing else', async () => {
+  const authority = makeAuthority(testFolder())
+  const { certPath, keyPath } = authority
+  const broker = await startTestBroker(database.url, { tls: { certPath, keyPath, mqttsPort: 0, wssPort: 0 } })
+  onTestFinished(() => broker.stop())
+  for (const [url, name] of [
+    [broker.mqttsUrl, 'mqtt'],
+    [broker.wssUrl, 'http/1.1'],
+  ] as const) {
+    const port = Number(new URL(url ?? '').port)
+    const asking = (...ALPNProtocols: string[]) => handshake(port, { ...trusting(authority), ALPNProtocols })
+    expect((await asking('h2', name)).alpnProtocol).toBe(name)
+    expect((await handshake(port, trusting(authority))).alpnProtocol).toBe(false)
+    await expect(asking('h2')).rejects.toThrow(/no application protocol/i)
+  }
+})
+
+test('handshakes are bounded for each address, and half of one is ended in time', async () => {
+  const authority = makeAuthority(testFolder())
+  const { certPath, keyPath } = authority
+  const broker = await startTestBroker(database.url, {
+    tls: { certPath, keyPath, mqttsPort: 0 },
+    limits: { handshakesPerAddress: 3, handshakeMs: 1000 },
+  })
+  onTestFinished(() => broker.stop())
+  const port = Number(new URL(broker.mqttsUrl ?? '').port)
+  const half = await Promise.all([1, 2, 3].map(() => connectRaw({ ...broker, port })))
+  for (const { write } of half) write(Buffer.from([0x16, 0x03, 0x01]))
+  await expect.poll(() => broker.metric('handshakes')).toBe(3)
+  await expect(handshake(port, trusting(authority))).rejects.toThrow()
+  expect(await broker.metric('limit_hits_total{name="handshakes_per_address"}')).toBe(1)
+  // the plain port has none, and is open to everybody
+  await connectRaw(broker)
+  await Promise.all(half.map(({ closed }) => closed))
+  await expect.poll(() => broker.metric('handshakes')).toBe(0)
+  await handshake(port, trusting(authority))
+})
+
 test('a session is never resumed, so that each connection proves its key itself', async () => {
   const { authority, secure } = await secureBroker()
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
@@ -219,7 +257,7 @@ test('a listed proxy names the address of its client; what follows its line is t
 
 test.each([
   'PROXY TCP4 somewhere 127.0.0.1 1 2\r\n',
-  'PROXY UNKNOWN\r\n',
+  'PROXY UNKNOWN\n\r\n',
   `PROXY ${'x'.repeat(200)}`,
   'PROXY TCP4 192.0.2.7\n',
 ])('a proxy that says %j is cut off', async (line) => {
@@ -228,6 +266,28 @@ test.each([
   raw.write(Buffer.concat([Buffer.from(line), connectPacket(), Buffer.alloc(200)]))
   await raw.closed
   expect(raw.bytes()).toHaveLength(0)
+})
+
+test('a proxy speaks for itself, or in binary; half a header for ever is closed in time, and counted', async () => {
+  const { broker } = await secureBroker({ trustedProxies: ['127.0.0.1'] })
+  const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
+  const headers: [Buffer, string][] = [
+    [Buffer.from('PROXY UNKNOWN\r\n'), '127.0.0.1'],
+    [Buffer.concat([signature, Buffer.from('20000000', 'hex')]), '127.0.0.1'],
+    [Buffer.concat([signature, Buffer.from('2111000cc0000207c6336407d431075b', 'hex')]), '192.0.2.7'],
+  ]
+  const half = await connectRaw(broker)
+  half.write(signature)
+  for (const [header, address] of headers) {
+    const raw = await connectRaw(broker)
+    raw.write(Buffer.concat([header, connectPacket()]))
+    await raw.closed
+    expect(raw.bytes()).toEqual(Buffer.from([0x20, 2, 0, 4]))
+    expect(loggedAddress(broker.logged).at(-1)).toBe(address)
+  }
+  await half.closed
+  expect(half.bytes()).toHaveLength(0)
+  expect(await broker.metric('packets_refused_total{reason="proxy-header-too-late"}')).toBe(1)
 })
 
 test('nobody else is believed: a line from a peer that is not listed ends its connection', async () => {
