@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import type { Handshakes } from './handshakes.ts'
 import type { Limits } from './limits.ts'
 import { listen } from './listen.ts'
-import { readProxyLine, type TrustedProxies } from './proxy.ts'
+import { openProxyHeader, type TrustedProxies } from './proxy.ts'
 
 export type DoorsOptions = {
   readonly host: string
@@ -58,10 +58,11 @@ export class Doors {
     socket.once('close', () => this.#sockets.delete(socket))
     if (!isProxy) hand(socket)
     else {
-      readProxyLine(socket, (address) => {
+      const named = (address: string | undefined) => {
         handshakes.name(socket, address)
         hand(socket)
-      })
+      }
+      openProxyHeader(socket, named, (why) => handshakes.refused(why))
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '@ridethrough/db/clock.ts'
 import { addressKey } from './address.ts'
 import type { LimitName, Limits } from './limits.ts'
 import { hit, type Metrics } from './metrics.ts'
+import type { ProxyFault } from './proxy.ts'
 
 export type HandshakesOptions = { readonly limits: Limits; readonly clock: Clock; readonly metrics: Metrics }
 
@@ -48,6 +49,11 @@ export class Handshakes {
   name(socket: Socket, address: string | undefined): void {
     const pending = this.#pending.get(keyOf(socket))
     if (pending && address !== undefined) pending.address = address
+  }
+
+  /** Somebody does not keep to the protocol that comes first. */
+  refused(reason: ProxyFault): void {
+    this.#options.metrics.packetsRefused.inc({ reason })
   }
 
   /** Its handshake is done: the address of its client, or `undefined` when it was given up. `socket` may be the TLS socket. */

@@ -23,6 +23,7 @@ import { createMetrics, showLimits } from './metrics.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { openDoors } from './open-doors.ts'
 import { trustedProxies } from './proxy.ts'
+import { quietLog } from './quiet-log.ts'
 import { RetainedStates } from './retained.ts'
 import { edgeHooks } from './revoke.ts'
 import { Router } from './router.ts'
@@ -85,6 +86,8 @@ async function start(
   const limits = limitsWith(config.limits ?? {})
   const metrics = createMetrics()
   showLimits(metrics, limits)
+  const quiet = quietLog(log, limits.logLinesPerReason)
+  onStop(async () => quiet.stop())
   const admission = new Admission({ limits, clock, metrics })
   onStop(async () => admission.stop())
   const sessions = new Sessions()
@@ -97,7 +100,7 @@ async function start(
   const delivery = new Delivery({ router, sessions, isServing, whenServing, clock, metrics, uses })
   const retained = await RetainedStates.start(db, listener, log)
   onStop(() => retained.stop())
-  const agents = new Agents({ db, clock, log, delivery })
+  const agents = new Agents({ db, clock, log: quiet.log, delivery })
   onStop(() => agents.stop())
   const onStored = handOn(retained, delivery)
   const ingest = new Ingest({ db, clock, log, metrics, patienceMs: config.storePatienceMs, onStored })
@@ -117,7 +120,7 @@ async function start(
   onStop(() => edgeDb.destroy())
   edge = await Edge.start({ db: edgeDb, listener, kind: 'broker', hooks, clock, log })
   onStop(() => edge.stop())
-  const authenticator = new Authenticator({ db, edge, clock, log, metrics, limits, admission })
+  const authenticator = new Authenticator({ db, edge, clock, log: quiet.log, metrics, limits, admission })
   const parts = {
     edge,
     sessions,
@@ -130,18 +133,18 @@ async function start(
     ingest,
     retained,
     clock,
-    log,
+    log: quiet.log,
     metrics,
   }
   broker = await Broker.start(parts)
   const handshakes = new Handshakes({ limits, clock, metrics })
   onStop(async () => handshakes.stop())
-  const tls = config.tls && (await openTls({ paths: config.tls, limits, clock, log, metrics }))
+  const tls = config.tls && (await openTls({ paths: config.tls, limits, clock, log: quiet.log, metrics }))
   if (tls) onStop(() => tls.stop())
   const proxies = trustedProxies(config.trustedProxies ?? [])
   const doors = new Doors({ host: config.host, proxies, handshakes, limits })
   onStop(() => doors.shut(async () => broker?.stop()))
-  const urls = await openDoors(config, { broker, doors, handshakes, proxies, tls, limits, metrics, log })
+  const urls = await openDoors(config, { broker, doors, handshakes, proxies, tls, limits, metrics, log: quiet.log })
   measure(metrics, { ...parts, broker, db })
   const stopWatching = watchEventLoop(clock, (seconds) => metrics.eventLoopDelay.observe(seconds))
   onStop(async () => stopWatching())

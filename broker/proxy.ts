@@ -1,11 +1,10 @@
-// What proxies in front say about the client's address: PROXY protocol, version 1 (a line before the client's own bytes), and X-Forwarded-For.
+// What proxies in front say about the client's address: PROXY protocol (a header before the client's own bytes), and X-Forwarded-For.
 import { BlockList, isIP, type Socket } from 'node:net'
+import { readProxyHeader } from './proxy-header.ts'
 
-/** Longest line there is, with its CRLF (the specification's section 2.1). */
-const MAX_LINE_BYTES = 107
-const LINE_WITHIN_MS = 5000
-const LINE = /^PROXY (?:TCP4|TCP6) (\S+) (\S+) \d{1,5} \d{1,5}\r\n$/
-const FIRST_BYTE = 'P'.charCodeAt(0)
+const HEADER_WITHIN_MS = 5000
+
+export type ProxyFault = 'proxy-header-malformed' | 'proxy-header-too-late'
 
 export type TrustedProxies = { trusts(address: string | undefined): boolean }
 
@@ -43,12 +42,21 @@ export function clientAddress(peer: string, forwarded: string | string[] | undef
 }
 
 /**
- * For a peer that is believed: calls `then` with the address in its line, or without one when it begins with something
- * else (no MQTT client begins with "P"). What follows the line stays in the socket.
+ * For a peer that is believed: calls `then` with the address in its header, or without one when it names none or begins
+ * with something else (no MQTT, TLS or WebSocket client begins alike). What follows the header stays in the socket.
+ * Otherwise the socket is closed, and `refused` says why.
  */
-export function readProxyLine(socket: Socket, then: (address: string | undefined) => void): void {
+export function openProxyHeader(
+  socket: Socket,
+  then: (address: string | undefined) => void,
+  refused: (why: ProxyFault) => void,
+): void {
   let held: Buffer = Buffer.alloc(0)
-  const timer = setTimeout(() => socket.destroy(), LINE_WITHIN_MS)
+  const refuse = (why: ProxyFault) => {
+    refused(why)
+    socket.destroy()
+  }
+  const timer = setTimeout(() => refuse('proxy-header-too-late'), HEADER_WITHIN_MS)
   const finish = (address: string | undefined, rest: Buffer) => {
     stopReading()
     if (rest.length > 0) socket.unshift(rest)
@@ -64,15 +72,11 @@ export function readProxyLine(socket: Socket, then: (address: string | undefined
   }
   const read = (chunk: Buffer) => {
     held = Buffer.concat([held, chunk])
-    if (held[0] !== FIRST_BYTE) return finish(undefined, held)
-    const end = held.subarray(0, MAX_LINE_BYTES).indexOf('\r\n')
-    if (end < 0) {
-      if (held.length >= MAX_LINE_BYTES) socket.destroy()
-      return
-    }
-    const address = LINE.exec(held.toString('latin1', 0, end + 2))?.[1]
-    if (address === undefined || isIP(address) === 0) socket.destroy()
-    else finish(address, held.subarray(end + 2))
+    const header = readProxyHeader(held)
+    if (header === 'incomplete') return
+    if (header === 'malformed') refuse('proxy-header-malformed')
+    else if (header === 'none') finish(undefined, held)
+    else finish(header.address, held.subarray(header.length))
   }
   const ignore = () => {}
   socket.on('data', read)

@@ -7,6 +7,7 @@ import type { HOLD } from './connection.ts'
 import type { FrameFault } from './frame.ts'
 import type { PacketFault } from './guard.ts'
 import type { IngestFailure } from './ingest.ts'
+import type { ProxyFault } from './proxy.ts'
 import type { WebSocketFault } from './websocket-bytes.ts'
 
 type ConnectionFault =
@@ -27,6 +28,7 @@ export type Refused =
   | ConnectionFault
   | PublishFault
   | PersonRefusal
+  | ProxyFault
   | WebSocketFault
   | 'tls-handshake'
   | 'websocket-upgrade'
@@ -41,6 +43,8 @@ export const REFUSED = {
   'will-invalid': 'a will that is no status of the agent itself',
   'too-much-before-connack': 'more bytes before CONNACK than are held',
   'come-back-later': 'too many CONNECTs from one address',
+  'proxy-header-malformed': 'a PROXY header that makes no sense',
+  'proxy-header-too-late': 'no whole PROXY header in time',
   'tls-handshake': 'a TLS handshake that failed',
   'websocket-upgrade': 'an HTTP request that is no upgrade to MQTT over WebSocket',
   'websocket-frame-text': 'a WebSocket frame with text',

@@ -280,7 +280,7 @@ test('a proxy speaks for itself, or in binary; half a header for ever is closed 
   half.write(signature)
   for (const [header, address] of headers) {
     const raw = await connectRaw(broker)
-    raw.write(Buffer.concat([header, connectPacket()]))
+    raw.write(Buffer.concat([header, connectPacket({ username: 'a', password: Buffer.from('wrong') })]))
     await raw.closed
     expect(raw.bytes()).toEqual(Buffer.from([0x20, 2, 0, 4]))
     expect(loggedAddress(broker.logged).at(-1)).toBe(address)
