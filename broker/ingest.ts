@@ -75,6 +75,8 @@ export class Ingest {
       samples: () => this.#waitingSamples,
       bytes: () => this.#waitingBytes,
       lagSeconds: () => this.#lagSeconds(),
+      copied: () => this.#store.counts.copied,
+      again: () => this.#store.counts.again,
     })
   }
 

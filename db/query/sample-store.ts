@@ -34,6 +34,8 @@ type Split = {
 export class SampleStore {
   readonly #db: Db
   readonly #standings = new Map<string, Standing>()
+  /** Rows that went by COPY, and groups that had to be written again because COPY could not take them. */
+  readonly counts = { copied: 0, again: 0 }
 
   constructor(db: Db) {
     this.#db = db
@@ -44,9 +46,12 @@ export class SampleStore {
     const split = this.#split(rows)
     if (split.copied.length === 0) return this.#transact({ ...split, others: rows }, receivedAt)
     try {
-      return await this.#transact(split, receivedAt)
+      const advances = await this.#transact(split, receivedAt)
+      this.counts.copied += split.copied.length
+      return advances
     } catch (error) {
       if (!this.#learn(error)) throw error
+      this.counts.again += 1
       return this.#transact({ copied: [], newest: [], others: rows }, receivedAt)
     }
   }
