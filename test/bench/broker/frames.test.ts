@@ -52,7 +52,7 @@ test.each([0, 1] as const)('a viewer finds every frame at QoS %i, wherever the s
     const acks: Buffer[] = []
     const socket = { write: (one: Buffer) => acks.push(Buffer.from(one)) } as unknown as LoadSocket['socket']
     const client: LoadSocket = { socket, onBytes: () => {} }
-    const viewer = new Viewer(client, layout, 1, times, () => {})
+    const viewer = new Viewer(client, layout, 1, times)
     for (const part of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
       const incoming = Buffer.from(incomingView.buffer, incomingView.byteOffset, incomingView.byteLength)
       part.copy(incoming)
@@ -67,7 +67,7 @@ test.each([0, 1] as const)('a viewer finds every frame at QoS %i, wherever the s
 test('a viewer says so when something else comes', () => {
   const { ring, layout } = ringOf(0)
   const client: LoadSocket = { socket: {} as LoadSocket['socket'], onBytes: () => {} }
-  const viewer = new Viewer(client, layout, 9, new Times(1), () => {})
+  const viewer = new Viewer(client, layout, 9, new Times(1))
   const frames = Buffer.from(ring.take(1, 1, 0))
   frames[0] = 0x31
   const incoming = Buffer.from(incomingView.buffer, incomingView.byteOffset, incomingView.byteLength)

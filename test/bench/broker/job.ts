@@ -25,9 +25,7 @@ export type RunJob = {
   readonly pace: Pace
   /** What may be on its way to one viewer. */
   readonly windowBytes: number
-  /** The least that a publisher may have on its way, however many share a viewer. */
-  readonly leastInFlight: number
-  /** What is handed to the socket at once, at most. */
+  /** Messages that a publisher hands to its socket at once. */
   readonly burst: number
   /** QoS 1: what a publisher may have without an answer. */
   readonly unanswered: number

@@ -42,7 +42,7 @@ export async function measureCase(
         windowBytes: plan.windowBytes,
         burst: one.burst ?? plan.burst,
       },
-      ...{ leastInFlight: plan.leastInFlight, unanswered: plan.unanswered, warmMs: WARM_MS },
+      ...{ unanswered: plan.unanswered, warmMs: WARM_MS },
       pace: publishedPerSecond === undefined ? 'full' : { publishedPerSecond },
       measureMs: (publishedPerSecond === undefined ? plan.seconds : Math.min(PACED_S, plan.seconds)) * 1000,
     })

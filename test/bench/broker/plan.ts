@@ -11,7 +11,7 @@ export type Case = {
   readonly devices: number
   /** How many of the granted devices send; `undefined`: all of them, by turns. */
   readonly speaking: number | undefined
-  /** In one write, at most; `undefined`: what the plan says. */
+  /** Messages in one write; `undefined`: what the plan says. */
   readonly burst: number | undefined
   readonly rivals: readonly RightsBy[]
   readonly hasRelay: boolean
@@ -26,7 +26,6 @@ export type Plan = {
   readonly payloadBytes: number
   readonly windowBytes: number
   readonly burst: number
-  readonly leastInFlight: number
   readonly unanswered: number
   /** Connections that say nothing; 0 leaves this part out. */
   readonly idle: number
@@ -61,8 +60,7 @@ export function planOf(args: readonly string[]): Plan {
     seconds: number('seconds', isQuick ? 2 : 3),
     payloadBytes: number('payload', 200),
     windowBytes: number('window', 192) * 1024,
-    burst: number('burst', 64),
-    leastInFlight: number('least', 4),
+    burst: number('burst', 16),
     unanswered: number('unanswered', 100),
     idle: number('idle', isQuick ? 1000 : 5000),
     profileFolder: text('profile'),
@@ -79,7 +77,6 @@ const OPTIONS = {
   payload: { type: 'string' },
   window: { type: 'string' },
   burst: { type: 'string' },
-  least: { type: 'string' },
   unanswered: { type: 'string' },
   idle: { type: 'string' },
   profile: { type: 'string' },

@@ -1,75 +1,46 @@
-// One publisher of the load: sends frames from its ring while no more than its window is on the way.
+// One publisher of the load, and the window that publishers of the same viewers share.
 import type { Ring } from './frames.ts'
 import type { LoadSocket } from './socket.ts'
 import type { Viewer } from './viewer.ts'
 
-export type Bounds = {
-  /** Messages on their way to the slowest of its viewers. */
-  readonly window: number
-  readonly burst: number
-  /** `undefined`: QoS 0, nothing is answered. */
-  readonly unanswered: number | undefined
-}
-
 export class Publisher {
   readonly #client: LoadSocket
   readonly #ring: Ring
-  readonly #bounds: Bounds
   readonly #index: number
   readonly #viewers: readonly Viewer[]
-  readonly #enough: number
   #answerBytes = 0
-  /** Fills its window by itself whenever something has come. */
-  isDriven = false
+  /** Called when something was answered. */
+  onAnswer: () => void = () => {}
   sent = 0
   writes = 0
 
-  constructor(client: LoadSocket, ring: Ring, index: number, viewers: readonly Viewer[], bounds: Bounds) {
+  constructor(client: LoadSocket, ring: Ring, index: number, viewers: readonly Viewer[]) {
     this.#client = client
     this.#ring = ring
-    this.#bounds = bounds
     this.#index = index
     this.#viewers = viewers
-    const most = Math.min(bounds.window, bounds.unanswered ?? bounds.window)
-    this.#enough = Math.max(1, Math.min(bounds.burst, most >> 1))
     client.onBytes = (_bytes, length) => {
       this.#answerBytes += length
-      this.topUp()
+      this.onAnswer()
     }
   }
 
-  get answered(): number {
+  get unanswered(): number {
     // a PUBACK has four bytes
-    return this.#answerBytes >> 2
+    return this.sent - (this.#answerBytes >> 2)
   }
 
   /** What has not come to the slowest of its viewers. */
   get onTheWay(): number {
     let least = this.sent
-    for (const viewer of this.#viewers) {
-      const seen = viewer.seen[this.#index] ?? 0
-      if (seen < least) least = seen
-    }
+    for (const viewer of this.#viewers) least = Math.min(least, viewer.seen[this.#index] ?? 0)
     return this.sent - least
   }
 
-  topUp(): void {
-    if (!this.isDriven) return
-    const { window, unanswered } = this.#bounds
-    let room = window - this.onTheWay
-    if (unanswered !== undefined) room = Math.min(room, unanswered - (this.sent - this.answered))
-    while (room >= this.#enough) {
-      const count = this.send(Math.min(room, this.#bounds.burst))
-      if (count === 0) return
-      room -= count
-    }
-  }
-
-  /** Sends so many whatever is on the way; those that would overwrite what is, are left out. Returns how many were sent. */
+  /** Those that would overwrite what is on its way are left out. Returns how many were sent. */
   send(count: number): number {
-    const most = Math.min(count, this.#ring.frames - 1 - this.onTheWay)
-    let left = most
-    while (left > 0) {
+    const most = Math.max(0, Math.min(count, this.#ring.frames - 1 - this.onTheWay))
+    for (let left = most; left > 0; ) {
       const frames = this.#ring.take(left, this.sent + 1, performance.now())
       const taken = this.#ring.framesIn(frames)
       this.sent += taken
@@ -77,10 +48,62 @@ export class Publisher {
       left -= taken
       this.#client.socket.write(frames)
     }
-    return Math.max(0, most)
+    return most
   }
 
   end(): void {
     this.#client.socket.destroy()
+  }
+}
+
+export type Bounds = {
+  /** Messages on their way to the slowest viewer. */
+  readonly window: number
+  /** Sent at once. */
+  readonly burst: number
+  /** QoS 1: what one publisher may have without an answer. */
+  readonly unanswered: number
+}
+
+/** Publishers that are not looked at for room any more when so many before them had none. */
+const MOST_ASKED = 16
+
+/** Publishers send by turns, a burst each, while there is room on the way to the viewers that all of them have. */
+export class Window {
+  readonly #publishers: readonly Publisher[]
+  readonly #viewers: readonly Viewer[]
+  readonly #bounds: Bounds
+  #turn = 0
+  #sent = 0
+  isOpen = false
+
+  constructor(publishers: readonly Publisher[], viewers: readonly Viewer[], bounds: Bounds) {
+    this.#publishers = publishers
+    this.#viewers = viewers
+    this.#bounds = bounds
+    const topUp = () => this.topUp()
+    for (const viewer of viewers) viewer.onArrival = topUp
+    for (const publisher of publishers) publisher.onAnswer = topUp
+  }
+
+  topUp(): void {
+    if (!this.isOpen) return
+    const { window, burst, unanswered } = this.#bounds
+    let reached = this.#sent
+    for (const viewer of this.#viewers) reached = Math.min(reached, viewer.reached)
+    for (let asked = 0; asked < MOST_ASKED && this.#sent - reached + burst <= window; asked += 1) {
+      const publisher = this.#publishers[this.#turn]
+      this.#turn = (this.#turn + 1) % this.#publishers.length
+      if (!publisher || publisher.unanswered + burst > unanswered) continue
+      const sent = publisher.send(burst)
+      this.#sent += sent
+      if (sent > 0) asked = -1
+    }
+  }
+
+  /** What was lost never comes: whoever waits for it would wait for ever. It stays counted as lost. */
+  forgive(): void {
+    for (const viewer of this.#viewers) viewer.reached = this.#sent
+    this.topUp()
   }
 }

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { cpuSecondsOf } from '../figures.ts'
 import { type Layout, layoutOf, Ring } from './frames.ts'
 import type { RunJob, RunResult } from './job.ts'
-import { type Bounds, Publisher } from './publisher.ts'
+import { type Bounds, Publisher, Window } from './publisher.ts'
 import { ask, type LoadSocket, openLoadSocket, signedIn, subscribe } from './socket.ts'
 import { Times, Viewer } from './viewer.ts'
 
@@ -19,6 +19,7 @@ const OWED_MS = 100
 type Fleet = {
   readonly publishers: readonly Publisher[]
   readonly viewers: readonly Viewer[]
+  readonly windows: readonly Window[]
   cut: number
   isEnding: boolean
 }
@@ -50,30 +51,48 @@ export async function runJob(job: RunJob): Promise<RunResult> {
 async function open(job: RunJob, times: Times): Promise<Fleet> {
   const layout = layoutOf(job.publishers[0]?.topics[0]?.length ?? 0, job.payloadBytes, job.qos)
   const publishers: Publisher[] = []
-  const bounds = boundsOf(job, layout)
-  const fleet: Fleet = { publishers, viewers: [], cut: 0, isEnding: false }
-  const onArrived = (senders: Uint32Array, count: number) => {
-    for (let index = 0; index < count; index += 1) publishers[senders[index] ?? 0]?.topUp()
-  }
+  const fleet: Fleet = { publishers, viewers: [], windows: [], cut: 0, isEnding: false }
   const onClose = () => {
     if (!fleet.isEnding) fleet.cut += 1
   }
   const viewerSockets = await each(job.viewers, CONNECTING_AT_ONCE, (spec, index) =>
     connected(job, spec.login, onClose, { role: 'V', to: index }, spec.filter),
   )
-  const viewers = viewerSockets.map((socket) => new Viewer(socket, layout, job.publishers.length, times, onArrived))
+  const viewers = viewerSockets.map((socket) => new Viewer(socket, layout, job.publishers.length, times))
   const publisherSockets = await each(job.publishers, CONNECTING_AT_ONCE, ({ login, to }) =>
     connected(job, login, onClose, { role: 'P', to: to.length > 1 ? ALL : (to[0] ?? 0) }),
   )
-  const least = 2 * Math.max(bounds.window, owedAtOnce(job))
+  const bounds = boundsOf(job, layout)
+  const least = 2 * Math.max(bounds.burst, Math.ceil((2 * bounds.window) / publisherSockets.length), owedAtOnce(job))
   for (const [index, { topics, to }] of job.publishers.entries()) {
     const ring = new Ring(topics, layout, { payloadBytes: job.payloadBytes, sender: index, least })
     const socket = publisherSockets[index]
     if (!socket) throw new Error('a publisher has no socket')
-    const ownViewers = viewers.filter((_, viewer) => to.includes(viewer))
-    publishers.push(new Publisher(socket, ring, index, ownViewers, bounds))
+    publishers.push(new Publisher(socket, ring, index, ofIndices(viewers, to)))
   }
-  return Object.assign(fleet, { viewers })
+  return Object.assign(fleet, { viewers, windows: windowsOf(job, publishers, viewers, bounds) })
+}
+
+/** Whoever sends to the same viewers shares a window. */
+function windowsOf(
+  job: RunJob,
+  publishers: readonly Publisher[],
+  viewers: readonly Viewer[],
+  bounds: Bounds,
+): Window[] {
+  const byViewers = Map.groupBy(publishers.entries(), ([index]) => job.publishers[index]?.to.join() ?? '')
+  return [...byViewers.values()].map((members) => {
+    const to = job.publishers[members[0]?.[0] ?? 0]?.to ?? []
+    return new Window(
+      members.map(([, publisher]) => publisher),
+      ofIndices(viewers, to),
+      bounds,
+    )
+  })
+}
+
+function ofIndices<T>(all: readonly T[], indices: readonly number[]): T[] {
+  return all.filter((_, index) => indices.includes(index))
 }
 
 const ALL = 0xffff
@@ -94,12 +113,11 @@ async function connected(
 }
 
 function boundsOf(job: RunJob, layout: Layout): Bounds {
-  const sharing = job.viewers.map((_, viewer) => job.publishers.filter(({ to }) => to.includes(viewer)).length)
-  const window = Math.floor(job.windowBytes / layout.bytes / Math.max(...sharing))
+  const isAnswered = job.qos === 1 && job.speaks === 'mqtt'
   return {
-    window: Math.max(job.leastInFlight, window),
+    window: Math.floor(job.windowBytes / layout.bytes),
     burst: job.burst,
-    unanswered: job.qos === 1 && job.speaks === 'mqtt' ? job.unanswered : undefined,
+    unanswered: isAnswered ? Math.max(job.unanswered, job.burst) : Number.POSITIVE_INFINITY,
   }
 }
 
@@ -108,14 +126,14 @@ function owedAtOnce({ pace, publishers }: RunJob): number {
   return pace === 'full' ? 0 : Math.ceil((pace.publishedPerSecond * OWED_MS) / 1000 / publishers.length)
 }
 
-function driveByWindow({ publishers }: Fleet) {
-  for (const publisher of publishers) {
-    publisher.isDriven = true
-    publisher.topUp()
+function driveByWindow({ windows }: Fleet) {
+  for (const window of windows) {
+    window.isOpen = true
+    window.topUp()
   }
   return {
     stop: async () => {
-      for (const publisher of publishers) publisher.isDriven = false
+      for (const window of windows) window.isOpen = false
       return 0
     },
   }
@@ -198,18 +216,14 @@ async function drained({ publishers, viewers }: Fleet): Promise<void> {
   }
 }
 
-/** What was lost at the end of a window would keep it shut for ever. It stays counted as lost. */
-function forgiveWhenStalled({ publishers, viewers }: Fleet): () => void {
+function forgiveWhenStalled({ windows, viewers }: Fleet): () => void {
   let [received, at] = [-1, performance.now()]
   return () => {
     const now = viewers.reduce((sum, viewer) => sum + viewer.received, 0)
     if (now !== received) [received, at] = [now, performance.now()]
     else if (performance.now() - at > STALLED_MS) {
       at = performance.now()
-      for (const [index, publisher] of publishers.entries()) {
-        for (const viewer of viewers) viewer.seen[index] = publisher.sent
-        publisher.topUp()
-      }
+      for (const window of windows) window.forgive()
     }
   }
 }

@@ -31,34 +31,24 @@ export class Viewer {
   readonly #client: LoadSocket
   readonly #layout: Layout
   readonly #times: Times
-  readonly #onArrived: (senders: Uint32Array, count: number) => void
   /** The number of the last message that came, by publisher. */
   readonly seen: Uint32Array
-  /** Publishers that something came from in this reading, each once. */
-  readonly #arrived: Uint32Array
-  readonly #arrivedIn: Uint32Array
-  #readings = 0
   readonly #part: Buffer
   readonly #partView: DataView
   #partLength = 0
   received = 0
+  /** Counts what came, and what must be lost because something later came. */
+  reached = 0
+  /** Called when messages have come. */
+  onArrival: () => void = () => {}
   outOfOrder = 0
   fault: Error | undefined
 
-  constructor(
-    client: LoadSocket,
-    layout: Layout,
-    publishers: number,
-    times: Times,
-    onArrived: (senders: Uint32Array, count: number) => void,
-  ) {
+  constructor(client: LoadSocket, layout: Layout, publishers: number, times: Times) {
     this.#client = client
     this.#layout = layout
     this.#times = times
-    this.#onArrived = onArrived
     this.seen = new Uint32Array(publishers)
-    this.#arrived = new Uint32Array(publishers)
-    this.#arrivedIn = new Uint32Array(publishers)
     this.#part = Buffer.alloc(layout.bytes)
     this.#partView = new DataView(this.#part.buffer, this.#part.byteOffset, this.#part.length)
     client.onBytes = (bytes, length) => this.#read(bytes, length)
@@ -68,8 +58,6 @@ export class Viewer {
   #read(bytes: Buffer, length: number): void {
     if (this.fault) return
     const size = this.#layout.bytes
-    this.#readings += 1
-    let arrived = 0
     let at = 0
     let frames = Math.floor((this.#partLength + length) / size)
     const acks = this.#layout.qos === 1 && frames > 0 ? Buffer.allocUnsafe(frames * 4) : undefined
@@ -78,22 +66,22 @@ export class Viewer {
       at = bytes.copy(this.#part, this.#partLength, 0, Math.min(length, size - this.#partLength))
       this.#partLength += at
       if (this.#partLength < size) return
-      arrived = this.#frame(this.#partView, 0, now, arrived)
+      this.#frame(this.#partView, 0, now)
       if (acks) this.#acknowledge(acks, 0, this.#part, 0)
       this.#partLength = 0
       frames -= 1
     }
     let acked = acks ? acks.length / 4 - frames : 0
     for (; frames > 0; frames -= 1, at += size) {
-      arrived = this.#frame(incomingView, at, now, arrived)
+      this.#frame(incomingView, at, now)
       if (acks) this.#acknowledge(acks, acked++, bytes, at)
     }
     if (at < length) this.#partLength = bytes.copy(this.#part, 0, at, length)
     if (acks) this.#client.socket.write(acks)
-    if (arrived > 0) this.#onArrived(this.#arrived, arrived)
+    this.onArrival()
   }
 
-  #frame(view: DataView, at: number, now: number, arrived: number): number {
+  #frame(view: DataView, at: number, now: number): void {
     const { head, payloadAt } = this.#layout
     const payload = at + payloadAt
     const sender = view.getUint32(payload + SENDER_AT)
@@ -101,16 +89,14 @@ export class Viewer {
     const last = this.seen[sender]
     if (view.getUint8(at) !== head || last === undefined) {
       this.fault = new Error(`not what was sent: ${view.getUint8(at).toString(16)} from ${sender}`)
-      return arrived
+      return
     }
     this.received += 1
-    if (number > last) this.seen[sender] = number
-    else this.outOfOrder += 1
+    if (number > last) {
+      this.reached += number - last
+      this.seen[sender] = number
+    } else this.outOfOrder += 1
     if (this.#times.isTaking && number % this.#times.every === 0) this.#times.add(now - view.getFloat64(payload))
-    if (this.#arrivedIn[sender] === this.#readings) return arrived
-    this.#arrivedIn[sender] = this.#readings
-    this.#arrived[arrived] = sender
-    return arrived + 1
   }
 
   #acknowledge(acks: Buffer, index: number, bytes: Buffer, at: number): void {
