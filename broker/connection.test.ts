@@ -71,6 +71,19 @@ async function signedIn() {
   return raw
 }
 
+test('who sends twenty thousand packets at once does not keep the next one waiting for all of them', async () => {
+  const [busy, other] = [await signedIn(), await signedIn()]
+  const had = busy.bytes().length
+  const many = 20_000
+  const answered = once(other.socket, 'data')
+  busy.write(Buffer.alloc(2 * many, Buffer.from([0xc0, 0])))
+  other.write(Buffer.from([0xc0, 0]))
+  await answered
+  expect(busy.bytes().length - had).toBeLessThan(2 * many)
+  await expect.poll(() => busy.bytes().length - had, { timeout: 30_000 }).toBe(2 * many)
+  for (const { socket } of [busy, other]) socket.destroy()
+})
+
 test.each<[string, Buffer]>([
   ['a second CONNECT', connectPacket()],
   [

@@ -15,8 +15,9 @@ import type { Slab, Turn } from './turn.ts'
 const LINGER_MS = 2000
 /** Beyond this the engine is told that its answers wait. */
 const ENGINE_BACKLOG_BYTES = 64 * 1024
-/** What one connection may bring in one turn while others wait. */
+/** What one connection may bring in one turn while others wait, in bytes; packets that take long count for more. */
 const FAIR_BYTES = 256 * 1024
+const COUNTED_AS = { forEngine: 8192, acknowledgement: 64 } as const
 /** A message that has waited longer than this is judged again before it is handed to the socket. */
 const STALE_MS = 10
 
@@ -71,7 +72,7 @@ export class Connection extends EventEmitter {
   #connectTimer: NodeJS.Timeout | undefined
   #holds = 0
   #turn = -1
-  #bytesThisTurn = 0
+  #spentThisTurn = 0
   #forEngine: Buffer[] = []
   /** What the socket has and the kernel may not have taken yet. */
   #handedOver: Slab | undefined
@@ -255,7 +256,7 @@ export class Connection extends EventEmitter {
 
   #receive(chunk: Buffer): void {
     if (this.destroyed) return
-    const { turn, mayHold, metrics } = this.#options
+    const { mayHold, metrics } = this.#options
     this.isHeard = true
     metrics.counts.bytesIn += chunk.length
     this.#reader.feed(chunk)
@@ -263,17 +264,22 @@ export class Connection extends EventEmitter {
       this.refuse('connect-missing')
       return
     }
-    if (turn.number !== this.#turn) {
-      this.#turn = turn.number
-      this.#bytesThisTurn = 0
-    }
-    this.#bytesThisTurn += chunk.length
-    if (this.#bytesThisTurn > FAIR_BYTES) {
-      this.hold(HOLD.turn)
-      turn.next(() => this.release(HOLD.turn))
-    }
+    this.#spend(chunk.length)
     this.#pump()
     if (this.#phase !== 'open' && mayHold?.(this.#reader.held) === false) this.refuse('too-much-before-connack')
+  }
+
+  /** Whoever has used up a share of this turn goes on in the next one. */
+  #spend(bytes: number): void {
+    const { turn } = this.#options
+    if (turn.number !== this.#turn) {
+      this.#turn = turn.number
+      this.#spentThisTurn = 0
+    }
+    this.#spentThisTurn += bytes
+    if (this.#spentThisTurn <= FAIR_BYTES || (this.#holds & HOLD.turn) !== 0) return
+    this.hold(HOLD.turn)
+    turn.next(() => this.release(HOLD.turn))
   }
 
   #pump(): void {
@@ -335,12 +341,14 @@ export class Connection extends EventEmitter {
 
   /** Sessions are clean, so that nothing is ever sent again: an acknowledgement only makes room. */
   #acknowledged(): void {
+    this.#spend(COUNTED_AS.acknowledgement)
     if (this.#unacknowledged > 0) this.#unacknowledged -= 1
     else this.#options.metrics.packetsRefused.inc({ reason: 'puback-unexpected' })
   }
 
   // A copy: the engine may keep parts of it for long, and the chunk that it lies in is large.
   #toEngine(bytes: Buffer): void {
+    this.#spend(COUNTED_AS.forEngine)
     this.#forEngine.push(Buffer.from(bytes))
     this.hold(HOLD.engine)
     this.emit('readable')
