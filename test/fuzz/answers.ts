@@ -22,6 +22,10 @@ export class AnswerReader {
   connack: number | undefined
   pings = 0
   received = 0
+  pubacks = 0
+  unsubacks = 0
+  /** The codes of all SUBACKs, in their order. */
+  readonly granted: number[] = []
   /** What the broker sent that it should not have. */
   fault: string | undefined
 
@@ -50,6 +54,9 @@ export class AnswerReader {
     else if (this.connack !== 0) this.fault ??= `packet type ${type} before CONNACK`
     else if (type === 13) this.pings += 1
     else if (type === 3) this.#publish(bytes, first, body)
+    else if (type === 4) this.pubacks += 1
+    else if (type === 9) this.granted.push(...bytes.subarray(body + 2, end))
+    else this.unsubacks += 1
   }
 
   #connack(code: number): void {

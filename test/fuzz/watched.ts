@@ -36,14 +36,18 @@ const LIMITS = {
   LIMIT_BYTES_PER_SECOND_PER_CREDENTIAL: '1000000000',
 } as const
 
-export async function startWatchedBroker(databaseUrl: string, secrets: readonly string[]): Promise<WatchedBroker> {
+export async function startWatchedBroker(
+  databaseUrl: string,
+  secrets: readonly string[],
+  limits: Readonly<Record<string, string>> = LIMITS,
+): Promise<WatchedBroker> {
   const part = await startPart(['broker'], {
     DATABASE_URL: databaseUrl,
     HOST: '127.0.0.1',
     MQTT_PORT: '0',
     METRICS_PORT: '0',
     LOG_LEVEL: 'info',
-    ...LIMITS,
+    ...limits,
   })
   const metricsUrl = part.ready.metrics ?? ''
   const { pid } = part.process
