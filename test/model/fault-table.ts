@@ -19,14 +19,15 @@ export const FAULTS: readonly Fault[] = [
   one(
     'a delivery is not checked',
     'broker/deliver.ts',
-    "return mayOn(principal.rights, 'monitor', topic.deviceId, now)\n",
-    "return 'itself'\n",
+    "return grants && viaOf(grants, 'monitor', now)",
+    "return (grants && viaOf(grants, 'monitor', now)) ?? 'itself'",
   ),
   one(
     'whoever reads # is not checked',
     'broker/deliver.ts',
-    'if (!message.topic || way === undefined) return',
-    "if (!message.topic || (way === undefined && !session.subscriptions.has('#'))) return",
+    'const way = this.#wayTo(session.principal, route.topic, grantsOf(receiver, route.deviceId), now)',
+    `const judged = this.#wayTo(session.principal, route.topic, grantsOf(receiver, route.deviceId), now)
+      const way = judged ?? (session.subscriptions.has('#') ? 'itself' : undefined)`,
   ),
   one(
     'rights are those of the CONNECT for ever',
@@ -37,14 +38,14 @@ export const FAULTS: readonly Fault[] = [
   one(
     'a kept state is sent without a look',
     'broker/deliver.ts',
-    'if (!topic || way === undefined || session.connection.destroyed) return false',
-    'if (!topic || session.connection.destroyed) return false',
+    'if (!topic || way === undefined) return false',
+    'if (!topic) return false',
   ),
   one(
     'a kept state is sent twice',
     'broker/retained.ts',
-    'if (matches(filter, topic)) delivery.sendTo(',
-    'for (const _ of [1, 2]) if (matches(filter, topic)) delivery.sendTo(',
+    'if (kept && session.subscriptions.has(filter)) {',
+    'for (const _ of [1, 2]) if (kept && session.subscriptions.has(filter)) {',
   ),
   one(
     'of the states of a device the first is kept',
@@ -184,7 +185,7 @@ export const FAULTS: readonly Fault[] = [
   one(
     'what the socket holds is not taken back',
     'broker/connection.ts',
-    'if (this.#socket.writableLength > 0 && this.#handedOver.some(concerns)) {',
+    'if (this.#socket.writableLength > 0 && this.#handedOver?.devices.some(concerns)) {',
     'if (this.destroyed) {',
     { stallEvery: 10 },
   ),
@@ -227,21 +228,25 @@ export const FAULTS: readonly Fault[] = [
   one(
     'an UNSUBSCRIBE ends the SUBSCRIBE that follows it',
     'broker/emitter.ts',
-    'this.#forget(filter)\n    }\n    done?.()',
-    'this.#forget(filter)\n    }\n    if (done) setImmediate(done)',
+    'removeListener(_filter: string, _listener: unknown, done?: () => void) {\n    done?.()',
+    'removeListener(_filter: string, _listener: unknown, done?: () => void) {\n    if (done) setImmediate(done)',
     { operations: 100_000 },
   ),
   one(
     'overlapping filters deliver twice',
-    'broker/deliver.ts',
-    'if (!session || session.lastDelivered === packet.brokerCounter) return',
-    'if (!session) return',
+    'broker/router.ts',
+    'return [...found].map(([session, qos]) => ({ session, qos, rights: undefined, grants: undefined }))',
+    `return [...found].flatMap(([session, qos]) =>
+      [...session.subscriptions.keys()]
+        .filter((filter, index) => index === 0 || filter.includes('#'))
+        .map(() => ({ session, qos, rights: undefined, grants: undefined })),
+    )`,
   ),
   one(
     'of overlapping filters the first says the QoS',
-    'broker/sessions.ts',
-    '(found === undefined || qos > found)',
-    'found === undefined',
+    'broker/router.ts',
+    '(found.get(session) ?? -1) < qos',
+    '!found.has(session)',
   ),
   one(
     'a refused message is delivered to all',
@@ -258,8 +263,8 @@ export const FAULTS: readonly Fault[] = [
   one(
     'messages of a moment without lease are lost',
     'broker/deliver.ts',
-    'if (this.#mustWait(topic)) this.#hold(message)\n    else this.#emit(message)',
-    'this.#emit(message)',
+    'if (this.#mustWait(route.topic)) this.#hold({ route, frame: kept(frame) })\n    else this.#giveAll(route, frame)',
+    'this.#giveAll(route, frame)',
   ),
   one(
     'what was read from the database counts as delivered',
@@ -267,5 +272,42 @@ export const FAULTS: readonly Fault[] = [
     'if (kept && seq <= kept.handedOn) return false',
     'if (kept && seq <= kept.seq) return false',
     { operations: 200_000 },
+  ),
+  one('routes outlive a change of rights', 'broker/revoke.ts', 'options.router.invalidate()\n', ''),
+  one(
+    'routes outlive a new subscription with a wildcard',
+    'broker/router.ts',
+    "if (filter.includes('+') || filter.includes('#')) this.#generation += 1",
+    "if (filter.includes('+')) this.#generation += 1",
+  ),
+  one(
+    'grants are remembered beyond the rights they are part of',
+    'broker/deliver.ts',
+    'if (receiver.rights !== rights) {',
+    'if (receiver.rights === undefined) {',
+  ),
+  one(
+    'a run of live messages goes on under the next topic',
+    'broker/lane.ts',
+    'if (!isLive) return undefined\n    this.#handOutRun()\n',
+    'if (!isLive) return undefined\n',
+  ),
+  one(
+    'a live message goes to a device by the beginning of its name',
+    'broker/lane.ts',
+    'const { length } = beginning\n',
+    'const length = 20\n',
+  ),
+  one(
+    'a live message goes out at the QoS at which it came',
+    'broker/deliver.ts',
+    'this.#write(session, qos < frame.qos && low ? low : frame,',
+    'this.#write(session, frame,',
+  ),
+  one(
+    'live messages do not wait for the lease',
+    'broker/deliver.ts',
+    "if (kind === 'agent') return false\n",
+    "if (kind === 'agent' || (kind === 'device' && this.#held.length === 0)) return false\n",
   ),
 ]
