@@ -58,7 +58,7 @@ test('it is crowded when two groups wait, and whoever asked gets room in turn on
   await expect.poll(() => metric('ingest_lag_seconds')).toBeGreaterThan(0)
   while (!ingest.isCrowded) answers.push(add(100))
   expect(await metric('samples_waiting')).toBe(8001)
-  expect(await metric('samples_waiting_bytes')).toBeGreaterThan(8001 * 100)
+  expect(await metric('ingest_waiting_bytes')).toBeGreaterThan(8001 * 100)
   ingest.onRoom(() => order.push('first'))
   ingest.onRoom(() => {
     order.push('second')
@@ -76,7 +76,7 @@ test('it is crowded when two groups wait, and whoever asked gets room in turn on
   await expect.poll(() => order).toEqual(['at once', 'first', 'second', 'third'])
   expect(new Set(await Promise.all(answers))).toEqual(new Set([undefined]))
   expect(await metric('samples_waiting')).toBe(0)
-  expect(await metric('samples_waiting_bytes')).toBe(0)
+  expect(await metric('ingest_waiting_bytes')).toBe(0)
   expect(await metric('ingest_lag_seconds')).toBe(0)
   await ingest.stop()
 })

@@ -30,7 +30,7 @@ export function measureIngest(registry: Registry, queue: Queue): void {
       },
     })
   gauge('samples_waiting', 'Samples that wait for their commit', queue.samples)
-  gauge('samples_waiting_bytes', 'Bytes of the samples that wait for their commit', queue.bytes)
+  gauge('ingest_waiting_bytes', 'Bytes of the samples that wait for their commit', queue.bytes)
   gauge('ingest_lag_seconds', 'Age of the oldest sample that waits for its commit', queue.lagSeconds)
   counter('samples_copied_total', 'Samples that were committed by COPY, the quick way', queue.copied)
   counter('ingest_groups_again_total', 'Groups that were written again because COPY met a repeat', queue.again)
