@@ -20,8 +20,15 @@ export function createMetrics() {
     labelNames: ['outcome'],
     registers,
   })
+  const mqttRefused = new Counter({
+    name: 'ridethrough_mqtt_sockets_refused_total',
+    help: 'MQTT clients over WebSocket that were not let in because there were too many, by whose limit it was',
+    labelNames: ['reason'],
+    registers,
+  })
   // shown from the start, so that the first one that fails is an increase
   for (const outcome of ['sent', 'retried', 'failed']) mails.inc({ outcome }, 0)
+  for (const reason of ['all', 'address']) mqttRefused.inc({ reason }, 0)
   return {
     registry,
     requests: new Histogram({
@@ -53,12 +60,7 @@ export function createMetrics() {
       help: 'MQTT clients over WebSocket that are carried to the broker',
       registers,
     }),
-    mqttRefused: new Counter({
-      name: 'ridethrough_mqtt_sockets_refused_total',
-      help: 'MQTT clients over WebSocket that were not let in because there were too many, by whose limit it was',
-      labelNames: ['reason'],
-      registers,
-    }),
+    mqttRefused,
     mails,
     accessChange: new Histogram({
       name: 'ridethrough_access_change_seconds',

@@ -260,7 +260,10 @@ const INGEST: Row = {
       description: 'Committed samples. A drop while agents are connected: look at the commits and the queue beside.',
       type: 'timeseries',
       unit: 'ops',
-      queries: [[perSecond(broker('samples_stored_total'), 'instance'), '{{instance}}']],
+      queries: [
+        [perSecond(broker('samples_stored_total'), 'instance'), '{{instance}}'],
+        [perSecond(broker('samples_copied_total'), 'instance'), 'by COPY {{instance}}'],
+      ],
     },
     {
       title: 'Ingest lag',
@@ -300,6 +303,14 @@ const INGEST: Row = {
       queries: [[broker('ingest_waiting_bytes'), '{{instance}}']],
       yellow: 8 * 1024 * 1024,
       red: 28 * 1024 * 1024,
+    },
+    {
+      title: 'Written again',
+      description:
+        'Groups per second in which COPY met a sample that was there already, so that they were written the slow way. Agents repeat what they had no PUBACK for: some after each break, none in between.',
+      type: 'timeseries',
+      unit: 'ops',
+      queries: [[perSecond(broker('ingest_groups_again_total'), 'instance'), '{{instance}}']],
     },
     {
       title: 'The database did not answer',
@@ -480,6 +491,17 @@ const SIGN_INS: Row = {
       type: 'timeseries',
       unit: 'bytes',
       queries: [[broker('unsigned_bytes'), '{{instance}}']],
+    },
+    {
+      title: 'MQTT over WebSocket by the API',
+      description:
+        'Clients at /mqtt of the web port, and those that were not let in, by whose limit: MQTT_SOCKETS (all) or MQTT_SOCKETS_PER_ADDRESS (address).',
+      type: 'timeseries',
+      unit: 'short',
+      queries: [
+        [`sum(${ours('ridethrough_mqtt_sockets')})`, 'connected'],
+        [perSecond(ours('ridethrough_mqtt_sockets_refused_total'), 'reason'), 'refused/s, {{reason}}'],
+      ],
     },
     {
       title: 'New agents',

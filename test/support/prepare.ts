@@ -12,6 +12,7 @@ const NEEDS: readonly Need[] = [
   { file: '/usr/bin/upsc', debianPackage: 'nut-client' },
   { file: '/lib/nut/upsd', debianPackage: 'nut-server' },
   { file: '/lib/nut/snmp-ups', debianPackage: 'nut-snmp' },
+  { file: '/usr/bin/prometheus', debianPackage: 'prometheus' },
 ]
 
 const missing = () => NEEDS.filter((need) => !existsSync(need.file)).map((need) => need.debianPackage)

@@ -26,12 +26,17 @@ const log = pino({ level: process.env.TEST_LOG ?? 'silent' })
 export type Cloud = {
   readonly http: string
   readonly mqtt: string
+  /** Of the broker; the API's are at `http`. */
+  readonly metrics: string
   readonly database: TestDatabase
   stop(): Promise<void>
 }
 
-/** Database, broker and API. */
-export async function startCloud(more: Readonly<Record<string, string>> = {}): Promise<Cloud> {
+/** Database, broker and API; with settings for both, and for the broker alone. */
+export async function startCloud(
+  more: Readonly<Record<string, string>> = {},
+  ofBroker: Readonly<Record<string, string>> = {},
+): Promise<Cloud> {
   const database = await testDatabase()
   const env = {
     DATABASE_URL: database.url,
@@ -45,11 +50,12 @@ export async function startCloud(more: Readonly<Record<string, string>> = {}): P
     SETUP: 'open',
     ...more,
   }
-  const broker = await startBroker(readBrokerConfig(env), log)
+  const broker = await startBroker(readBrokerConfig({ ...env, ...ofBroker }), log)
   const api = await startApi(readApiConfig({ MQTT_URL: broker.mqttUrl, ...env }), log)
   return {
     http: api.httpUrl,
     mqtt: broker.mqttUrl,
+    metrics: broker.metricsUrl,
     database,
     stop: async () => {
       await api.stop()
