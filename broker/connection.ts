@@ -13,6 +13,8 @@ import type { Slab, Turn } from './turn.ts'
 
 /** How long the last answers may take to leave after the connection was given up. */
 const LINGER_MS = 2000
+/** What is read, and thrown away, meanwhile: a client that is shown out does not get to send a megabyte first. */
+const LINGER_BYTES = 64 * 1024
 /** Beyond this the engine is told that its answers wait. */
 const ENGINE_BACKLOG_BYTES = 64 * 1024
 /** What one connection may bring in one turn while others wait, in bytes; packets that take long count for more. */
@@ -81,6 +83,7 @@ export class Connection extends EventEmitter {
   #isFlushPlanned = false
   #isDrainAwaited = false
   #isEndedByClient = false
+  #lingered = 0
   #isPumping = false
   /** Called when the kernel has taken something, or never will. */
   #waiters: (() => void)[] = []
@@ -239,9 +242,12 @@ export class Connection extends EventEmitter {
     // before 'destroyed' is said: the answers may leave, messages may not
     clearTimeout(this.#connectTimer)
     this.#outbox.keepAnswers()
+    const owesAnswer = this.#outbox.length > 0
     this.#handOver()
     this.destroyed = true
     this.#outbox.clear()
+    // who has never said anything that makes sense is owed nothing, not even a reading of the rest
+    if (this.#phase === 'expecting' && !owesAnswer) this.#socket.destroy()
     if (!this.#socket.destroyed) {
       this.#socket.end()
       const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS)
@@ -255,7 +261,11 @@ export class Connection extends EventEmitter {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.destroyed) return
+    if (this.destroyed) {
+      this.#lingered += chunk.length
+      if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
+      return
+    }
     const { mayHold, metrics } = this.#options
     this.isHeard = true
     metrics.counts.bytesIn += chunk.length
