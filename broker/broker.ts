@@ -17,6 +17,7 @@ import { refuseSubscribe } from './authorize.ts'
 import { CONNACK, type Connect, type Will } from './connect.ts'
 import { Connection } from './connection.ts'
 import type { Delivery } from './deliver.ts'
+import type { Elsewhere } from './elsewhere.ts'
 import { noEmitter } from './emitter.ts'
 import { spread } from './farewell.ts'
 import { connack } from './frame.ts'
@@ -36,6 +37,7 @@ import { Turn } from './turn.ts'
 export type BrokerParts = {
   readonly edge: Edge
   readonly sessions: Sessions
+  readonly elsewhere: Elsewhere
   readonly router: Router
   readonly admission: Admission
   readonly limits: Limits
@@ -272,6 +274,7 @@ export class Broker {
       log.info({ kind, id: principal.id, address: connection.address }, 'a newer connection takes over')
       before.connection.cut('taken-over')
     }
+    this.#parts.elsewhere.tell(session)
     metrics.connections.inc({ kind })
     connection.once('close', () => this.#end(session))
   }

@@ -15,6 +15,7 @@ import { Broker } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
 import { Delivery } from './deliver.ts'
 import { Doors } from './doors.ts'
+import { Elsewhere } from './elsewhere.ts'
 import { Handshakes } from './handshakes.ts'
 import { Ingest, type IngestOptions } from './ingest.ts'
 import { limitsWith } from './limits.ts'
@@ -121,8 +122,11 @@ async function start(
   edge = await Edge.start({ db: edgeDb, listener, kind: 'broker', hooks, clock, log })
   onStop(() => edge.stop())
   const authenticator = new Authenticator({ db, edge, clock, log: quiet.log, metrics, limits, admission })
+  const elsewhere = new Elsewhere({ db, listener, sessions, brokerId: edge.id, log })
+  onStop(async () => elsewhere.stop())
   const parts = {
     edge,
+    elsewhere,
     sessions,
     router,
     admission,

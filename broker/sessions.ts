@@ -54,6 +54,10 @@ export class Sessions {
     return this.#byKey.get(session.key) === session
   }
 
+  withKey(key: string): Session | undefined {
+    return this.#byKey.get(key)
+  }
+
   ofPrincipal(principal: Principal): readonly Session[] {
     return [...(this.#byPrincipal.get(principal) ?? [])]
   }

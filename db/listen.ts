@@ -2,7 +2,14 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 
-export const CHANNELS = ['access_change', 'edge_applied', 'device_state', 'agent_state', 'notice'] as const
+export const CHANNELS = [
+  'access_change',
+  'edge_applied',
+  'device_state',
+  'agent_state',
+  'notice',
+  'client_arrived',
+] as const
 export type Channel = (typeof CHANNELS)[number]
 
 type Handler = (payload: string) => void
