@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { openPool } from '@ridethrough/db/pool.ts'
 import { ensureSampleDay } from '@ridethrough/db/query/ingest.ts'
 import { sql } from 'kysely'
+import type { PoolClient } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { pino } from 'pino'
 import { startPart } from '../support/part.ts'
@@ -33,44 +34,58 @@ type Round = {
 }
 
 export async function benchIngest(numbers: Numbers): Promise<Figures> {
-  const { rounds = 3, samples = 100_000, agents: agentCount = 50, devices = 1000 } = numbers
+  const { agents = 50, devices = 1000 } = numbers
   const database = await startBenchDatabase()
-  const durability = await durabilityOf(database)
-  console.log(`PostgreSQL, the same for both: ${durability}`)
-  const agents = await seed(database, agentCount, devices)
-  await makePlainTable(database)
-  const broker = await startPart(['broker'], {
-    ...{ DATABASE_URL: database.url, HOST: '127.0.0.1', MQTT_PORT: '0', METRICS_PORT: '0' },
-  })
   const load = fork(join(import.meta.dirname, 'ingest/load.ts'))
-  const scene: Scene = {
-    ...{ database, load, agents, brokerPid: broker.process.pid ?? 0 },
-    port: Number(new URL(broker.ready.mqtt ?? '').port),
-    nextSeq: 1,
-  }
   try {
-    const all: Round[] = []
-    const atHalf: Record<Kind, IngestResult['latencyMs'] | undefined> = { state: undefined, backlog: undefined }
-    for (const kind of ['state', 'backlog'] as const) {
-      // Unmeasured: code is compiled, pages are there, every device has its state.
-      await measure(scene, kind, Math.max(samples / 4, devices * KINDS[kind].perMessage))
-      for (let round = 0; round < rounds; round += 1) all.push(await measure(scene, kind, samples))
-      const perSecond = median(all.filter((one) => one.kind === kind).map((one) => one.samples / one.result.seconds))
-      atHalf[kind] = (await ingest(scene, kind, samples / 2, perSecond / 2)).latencyMs
+    const durability = await durabilityOf(database)
+    console.log(`PostgreSQL, the same for both: ${durability}`)
+    const seeded = await seed(database, agents, devices)
+    await makePlainTable(database)
+    const env = { DATABASE_URL: database.url, HOST: '127.0.0.1', MQTT_PORT: '0', METRICS_PORT: '0' }
+    const broker = await startPart(['broker'], env)
+    const pool = openPool(database.url, pino({ level: 'warn' }), { max: 1 })
+    const copier = await pool.connect()
+    try {
+      const port = Number(new URL(broker.ready.mqtt ?? '').port)
+      const brokerPid = broker.process.pid ?? 0
+      const scene: Scene = { database, load, copier, agents: seeded, brokerPid, port, nextSeq: 1 }
+      return { durability, ...(await run(scene, devices, numbers)) }
+    } finally {
+      copier.release()
+      await pool.end()
+      await broker.stop()
     }
-    const summary = (['state', 'backlog'] as const).map((kind) => summarise(kind, all, atHalf[kind]))
-    report(summary)
-    return { durability, rounds: all, summary }
   } finally {
     load.kill()
-    await broker.stop()
     await database.stop()
   }
 }
 
+async function run(scene: Scene, devices: number, { rounds = 3, samples = 100_000 }: Numbers): Promise<Figures> {
+  const all: Round[] = []
+  const summary: Summary[] = []
+  for (const kind of ['state', 'backlog'] as const) {
+    // Unmeasured: code is compiled, pages are there, every device has its state.
+    await measure(scene, kind, Math.max(samples / 4, devices * KINDS[kind].perMessage))
+    const mine: Round[] = []
+    for (let round = 0; round < rounds; round += 1) mine.push(await measure(scene, kind, samples))
+    const perSecond = median(mine.map((one) => one.samples / one.result.seconds))
+    const { latencyMs } = await ingest(scene, kind, samples / 2, perSecond / 2)
+    summary.push(summarise(kind, mine, latencyMs))
+    all.push(...mine)
+  }
+  report(summary)
+  return { rounds: all, summary }
+}
+
+type Summary = ReturnType<typeof summarise>
+
 type Scene = {
   readonly database: BenchDatabase
   readonly load: ChildProcess
+  /** Open from first to last: what a process of PostgreSQL has used is only certain while it is there. */
+  readonly copier: PoolClient
   readonly agents: readonly IngestAgent[]
   readonly brokerPid: number
   readonly port: number
@@ -85,10 +100,10 @@ async function measure(scene: Scene, kind: Kind, samples: number): Promise<Round
   const result = await ingest(scene, kind, samples, Number.POSITIVE_INFINITY)
   const brokerCpu = cpuSecondsOf(brokerPid) - before.broker
   const postgresCpu = serverSecondsOf(database.pid) - before.postgres
-  const rows = await readRows(database, firstSeq, scene.nextSeq)
+  const rows = await readRows(scene.copier, firstSeq, scene.nextSeq)
   const stored = scene.nextSeq - firstSeq
   if (rows.count !== stored) throw new Error(`${stored} samples were acknowledged, ${rows.count} are stored`)
-  const copy = await copyPlainly(database, rows.text)
+  const copy = await copyPlainly(scene, rows.text)
   return { kind, samples: stored, result, brokerCpu, postgresCpu, copy }
 }
 
@@ -130,32 +145,23 @@ async function makePlainTable({ db }: BenchDatabase): Promise<void> {
   }
 }
 
-async function readRows({ url }: BenchDatabase, from: number, to: number): Promise<{ count: number; text: Buffer }> {
-  const pool = openPool(url, pino({ level: 'warn' }), { max: 1 })
-  const client = await pool.connect()
+async function readRows(client: PoolClient, from: number, to: number): Promise<{ count: number; text: Buffer }> {
   // In the order in which they came, not in that of an index.
   const query = `select ${COLUMNS} from sample where seq >= ${from} and seq < ${to} order by received_at`
   const stream = client.query(copyTo(`copy (${query}) to stdout`))
   const chunks: Buffer[] = []
   for await (const chunk of stream) chunks.push(chunk as Buffer)
-  client.release()
-  await pool.end()
   return { count: stream.rowCount, text: Buffer.concat(chunks) }
 }
 
-async function copyPlainly({ url, pid }: BenchDatabase, text: Buffer): Promise<Round['copy']> {
-  const pool = openPool(url, pino({ level: 'warn' }), { max: 1 })
-  const client = await pool.connect()
-  const cpuFrom = serverSecondsOf(pid)
+async function copyPlainly({ copier, database }: Scene, text: Buffer): Promise<Round['copy']> {
+  const cpuFrom = serverSecondsOf(database.pid)
   const from = performance.now()
-  const stream = client.query(copyFrom(`copy plain_sample (${COLUMNS}) from stdin`))
+  const stream = copier.query(copyFrom(`copy plain_sample (${COLUMNS}) from stdin`))
   stream.end(text)
   await once(stream, 'finish')
   const seconds = (performance.now() - from) / 1000
-  const postgresCpu = serverSecondsOf(pid) - cpuFrom
-  client.release()
-  await pool.end()
-  return { seconds, postgresCpu }
+  return { seconds, postgresCpu: serverSecondsOf(database.pid) - cpuFrom }
 }
 
 async function durabilityOf({ db }: BenchDatabase): Promise<string> {
@@ -174,8 +180,7 @@ function serverSecondsOf(pid: number): number {
   return cpuSecondsOf(pid) + (Number(fields[13]) + Number(fields[14])) / 100
 }
 
-function summarise(kind: Kind, rounds: readonly Round[], half: IngestResult['latencyMs'] | undefined) {
-  const mine = rounds.filter((round) => round.kind === kind)
+function summarise(kind: Kind, mine: readonly Round[], half: IngestResult['latencyMs']) {
   const medianOf = (read: (round: Round) => number) => median(mine.map(read))
   const perSample = (seconds: number, { samples }: Round) => (seconds / samples) * 1e6
   return {
@@ -189,11 +194,11 @@ function summarise(kind: Kind, rounds: readonly Round[], half: IngestResult['lat
     /** Of the whole time: well below 1, or the load was the bottleneck. */
     loadBusy: medianOf((one) => one.result.cpuSeconds / one.result.seconds),
     pubackMs: { p50: medianOf((one) => one.result.latencyMs.p50), p99: medianOf((one) => one.result.latencyMs.p99) },
-    pubackAtHalfMs: half && { p50: half.p50, p99: half.p99 },
+    pubackAtHalfMs: { p50: half.p50, p99: half.p99 },
   }
 }
 
-function report(summary: readonly ReturnType<typeof summarise>[]): void {
+function report(summary: readonly Summary[]): void {
   printTable([
     ['', ...summary.map(({ kind }) => `${kind} (${KINDS[kind].perMessage} in a message)`)],
     ['stored samples/s through the broker', ...summary.map((one) => one.storedPerSecond)],
@@ -201,8 +206,8 @@ function report(summary: readonly ReturnType<typeof summarise>[]): void {
     ['share of COPY (aim 0.5)', ...summary.map((one) => one.ratio)],
     ['PUBLISH to PUBACK at full load, p50 ms', ...summary.map((one) => one.pubackMs.p50)],
     ['PUBLISH to PUBACK at full load, p99 ms', ...summary.map((one) => one.pubackMs.p99)],
-    ['PUBLISH to PUBACK at half of it, p50 ms', ...summary.map((one) => one.pubackAtHalfMs?.p50 ?? Number.NaN)],
-    ['PUBLISH to PUBACK at half of it, p99 ms', ...summary.map((one) => one.pubackAtHalfMs?.p99 ?? Number.NaN)],
+    ['PUBLISH to PUBACK at half of it, p50 ms', ...summary.map((one) => one.pubackAtHalfMs.p50)],
+    ['PUBLISH to PUBACK at half of it, p99 ms', ...summary.map((one) => one.pubackAtHalfMs.p99)],
     ['broker CPU per sample, µs', ...summary.map((one) => one.brokerCpuUs)],
     ['PostgreSQL CPU per sample, µs', ...summary.map((one) => one.postgresCpuUs)],
     ['PostgreSQL CPU per row of COPY, µs', ...summary.map((one) => one.copyPostgresCpuUs)],
