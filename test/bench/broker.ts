@@ -31,6 +31,9 @@ export async function benchBroker(_: unknown, args: readonly string[]): Promise<
     stops.push(() => one.stop())
     return one
   }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  // a mosquitto for each number of devices and kind of rights
+  process.setMaxListeners(50)
   try {
     sayConditions(plan)
     const database = started(await startBenchDatabase())

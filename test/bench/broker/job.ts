@@ -30,6 +30,8 @@ export type RunJob = {
   /** QoS 1: what a publisher may have without an answer. */
   readonly unanswered: number
   readonly warmMs: number
+  /** Warm only when each topic was sent to, where that is not too long. */
+  readonly isEachTopicWarmed: boolean
   readonly measureMs: number
   /** Whose processor time is taken. */
   readonly brokerPid: number

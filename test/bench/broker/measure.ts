@@ -42,7 +42,7 @@ export async function measureCase(
         windowBytes: plan.windowBytes,
         burst: one.burst ?? plan.burst,
       },
-      ...{ unanswered: plan.unanswered, warmMs: WARM_MS },
+      ...{ unanswered: plan.unanswered, warmMs: WARM_MS, isEachTopicWarmed: target.name === 'ours' },
       pace: publishedPerSecond === undefined ? 'full' : { publishedPerSecond },
       measureMs: (publishedPerSecond === undefined ? plan.seconds : Math.min(PACED_S, plan.seconds)) * 1000,
     })

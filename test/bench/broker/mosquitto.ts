@@ -68,7 +68,11 @@ export async function startMosquitto(
   const child = spawn('/usr/sbin/mosquitto', ['-c', join(folder, 'mosquitto.conf')], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // it does not notice that whoever started it is gone
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
   const stop = async () => {
+    process.off('exit', kill)
     await end(child)
     await rm(folder, { recursive: true, force: true })
   }

@@ -4,7 +4,7 @@ import { cpuSecondsOf } from '../figures.ts'
 import { type Layout, layoutOf, Ring } from './frames.ts'
 import type { RunJob, RunResult } from './job.ts'
 import { type Bounds, Publisher, Window } from './publisher.ts'
-import { ask, type LoadSocket, openLoadSocket, signedIn, subscribe } from './socket.ts'
+import { ask, each, type LoadSocket, openLoadSocket, signedIn } from './socket.ts'
 import { Times, Viewer } from './viewer.ts'
 
 /** Few: who may see 100,000 devices is let in when all of its rights have been read. */
@@ -13,6 +13,7 @@ const CONNECTING_AT_ONCE = 4
 const TIMED_OF = 32
 const STALLED_MS = 4000
 const WATCH_MS = 100
+const WARM_MOST_MS = 15_000
 /** At a pace: what could not be sent for longer than this is left out, and counted. */
 const OWED_MS = 100
 
@@ -31,6 +32,7 @@ export async function runJob(job: RunJob): Promise<RunResult> {
   try {
     const drive = job.pace === 'full' ? driveByWindow(fleet) : driveByPace(fleet, job.pace.publishedPerSecond)
     await pause(job.warmMs)
+    if (job.isEachTopicWarmed) await eachTopicSent(job, fleet)
     const before = takeStock(fleet, job)
     times.isTaking = true
     await pause(job.measureMs)
@@ -104,10 +106,11 @@ async function connected(
   hello: { readonly role: 'P' | 'V'; readonly to: number },
   filter?: string,
 ): Promise<LoadSocket> {
-  const client = job.speaks === 'relay' ? await openLoadSocket(job.port) : await signedIn(job.port, login)
+  const wanted = filter === undefined ? undefined : { filter, qos: job.qos }
+  const client = await (job.speaks === 'relay' ? openLoadSocket(job.port) : signedIn(job.port, login, wanted))
   if (job.speaks === 'relay') {
     await ask(client, Buffer.from([hello.role.charCodeAt(0), hello.to >> 8, hello.to & 255]), 1)
-  } else if (filter !== undefined) await subscribe(client, filter, job.qos)
+  }
   client.socket.on('close', onClose)
   return client
 }
@@ -119,6 +122,13 @@ function boundsOf(job: RunJob, layout: Layout): Bounds {
     burst: job.burst,
     unanswered: isAnswered ? Math.max(job.unanswered, job.burst) : Number.POSITIVE_INFINITY,
   }
+}
+
+/** What a broker remembers of a topic it has learned by then: how long that takes is not what is measured here. */
+async function eachTopicSent(job: RunJob, { publishers }: Fleet): Promise<void> {
+  const until = performance.now() + WARM_MOST_MS
+  const isCold = (publisher: Publisher, index: number) => publisher.sent < (job.publishers[index]?.topics.length ?? 0)
+  while (performance.now() < until && publishers.some(isCold)) await pause(50)
 }
 
 /** What one publisher may have to make up for. */
@@ -226,18 +236,4 @@ function forgiveWhenStalled({ windows, viewers }: Fleet): () => void {
       for (const window of windows) window.forgive()
     }
   }
-}
-
-async function each<T, R>(
-  items: readonly T[],
-  atOnce: number,
-  run: (item: T, index: number) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = []
-  let next = 0
-  const worker = async () => {
-    for (let index = next++; index < items.length; index = next++) results[index] = await run(items[index] as T, index)
-  }
-  await Promise.all(Array.from({ length: atOnce }, worker))
-  return results
 }

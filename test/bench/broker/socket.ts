@@ -51,11 +51,16 @@ export async function signIn(client: LoadSocket, login: Login): Promise<void> {
 }
 
 /** Comes back later where the broker asks for that. */
-export async function signedIn(port: number, login: Login): Promise<LoadSocket> {
+export async function signedIn(
+  port: number,
+  login: Login,
+  wanted?: { readonly filter: string; readonly qos: 0 | 1 },
+): Promise<LoadSocket> {
   for (let tries = 1; ; tries += 1) {
     const client = await openLoadSocket(port)
     try {
       await signIn(client, login)
+      if (wanted) await subscribe(client, wanted.filter, wanted.qos)
       return client
     } catch (error) {
       client.socket.destroy()
@@ -65,7 +70,7 @@ export async function signedIn(port: number, login: Login): Promise<LoadSocket> 
   }
 }
 
-export async function subscribe(client: LoadSocket, filter: string, qos: 0 | 1): Promise<void> {
+async function subscribe(client: LoadSocket, filter: string, qos: 0 | 1): Promise<void> {
   const bytes = packets.generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: filter, qos }] })
   const answer = await ask(client, bytes, 5)
   if (answer[0] !== 0x90 || answer[4] !== qos) throw new Error(`${filter} was refused: ${answer.toString('hex')}`)
@@ -91,4 +96,19 @@ export async function ask(client: LoadSocket, bytes: Buffer, length: number): Pr
   }
   if (answer.length > length) throw new Error(`more than was asked for: ${answer.toString('hex')}`)
   return answer
+}
+
+/** So many at once; the results are in the order of the items. */
+export async function each<T, R>(
+  items: readonly T[],
+  atOnce: number,
+  run: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async () => {
+    for (let index = next++; index < items.length; index = next++) results[index] = await run(items[index] as T, index)
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  return results
 }
