@@ -31,7 +31,12 @@ export async function benchBroker(_: unknown, args: readonly string[]): Promise<
     stops.push(() => one.stop())
     return one
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  const stopAll = async () => {
+    for (const stop of stops.splice(0).reverse()) await stop()
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void stopAll().finally(() => process.exit(130)))
+  }
   // a mosquitto for each number of devices and kind of rights
   process.setMaxListeners(50)
   try {
@@ -62,7 +67,7 @@ export async function benchBroker(_: unknown, args: readonly string[]): Promise<
     }
     return { plan, measured, idle, losses, dropped, verdicts: found }
   } finally {
-    for (const stop of stops.reverse()) await stop()
+    await stopAll()
   }
 }
 
