@@ -48,7 +48,7 @@ test('T5: a publish at QoS 2 ends the connection, is neither stored nor acknowle
   expect(viewer.received).toHaveLength(1)
 })
 
-test('T6: who publishes to $SYS, or leaves a will there, is shown the door, and nobody else', async () => {
+test('T6: who publishes to $SYS is shown the door, and nobody else', async () => {
   const { ann, bob } = await world()
   const victim = await signedIn(ann.token)
   for (const topic of ['$SYS/x/new/clients', '$SYS/+/new/clients', '$share/a/b', '$']) {
@@ -264,7 +264,11 @@ test('T20: what a person retains is kept nowhere, and an agent retains states of
   expect(late.received).toHaveLength(1)
 })
 
-test.each([0, 1, 4, 301, 65_535])('T24: keepalive %i is refused', async (keepalive) => {
+test('T24: keepalive 0, and what is shorter than 5 s or longer than 300 s, is refused', async () => {
   const { ann } = await world()
-  expect(await answerTo(connectPacket({ keepalive, username: 'any', password: Buffer.from(ann.token) }))).toBe(5)
+  const answers: (number | undefined)[] = []
+  for (const keepalive of [0, 1, 4, 5, 300, 301, 65_535]) {
+    answers.push(await answerTo(connectPacket({ keepalive, username: 'any', password: Buffer.from(ann.token) })))
+  }
+  expect(answers).toEqual([5, 5, 5, 0, 0, 5, 5])
 })

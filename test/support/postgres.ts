@@ -19,6 +19,13 @@ declare module 'vitest' {
 export const TEMPLATE = 'ridethrough_template'
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { url, stop } = await startTestServer()
+  project.provide('postgresUrl', url)
+  return stop
+}
+
+/** For programs that run tests by themselves: the server with its template. */
+export async function startTestServer(): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const log = pino({ level: 'warn' })
   const folder = await mkdtemp(join(tmpdir(), 'ridethrough-test-'))
   await chmod(folder, 0o755)
@@ -34,10 +41,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await server.stop()
     throw error
   }
-  project.provide('postgresUrl', server.url)
-  return async () => {
-    await server.stop()
-    await rm(folder, { recursive: true, force: true })
+  return {
+    url: server.url,
+    stop: async () => {
+      await server.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
   }
 }
 
