@@ -1,6 +1,7 @@
 // Faults worth finding, as patches: what somebody could write by mistake, or take out because nothing seems to need it.
 
-export type Patch = { readonly file: string; readonly find: string; readonly replace: string }
+import type { Patch } from '../support/copy.ts'
+
 export type Fault = {
   readonly name: string
   readonly patches: readonly Patch[]

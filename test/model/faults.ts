@@ -1,56 +1,21 @@
 // Is the model test any good? Each of these faults, planted in a copy of the product, must be found by it.
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { withCopy, withPatches } from '../support/copy.ts'
 import { FAULTS, type Fault } from './fault-table.ts'
 import { withPostgres } from './postgres.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 const OPERATIONS = 30_000
 const PATIENCE_MS = 600_000
 
 export type Found = { readonly name: string; readonly after: number | undefined; readonly what: string }
 
-/** A copy in which one file at a time is made wrong; packages are those of the original, our own parts are the copy's. */
-export async function withCopy<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'ridethrough-faults-'))
-  try {
-    const parts = ['protocol', 'db', 'broker']
-    const options = { recursive: true, filter: (path: string) => !/node_modules|\/dist(\/|$)/.test(path) }
-    for (const part of parts) await cp(join(ROOT, part), join(folder, part), options)
-    for (const place of ['model', 'policy']) await cp(join(ROOT, 'test', place), join(folder, 'test', place), options)
-    await cp(join(ROOT, 'package.json'), join(folder, 'package.json'))
-    await mkdir(join(folder, 'node_modules/@ridethrough'), { recursive: true })
-    for (const name of await readdir(join(ROOT, 'node_modules'))) {
-      if (name !== '@ridethrough') await symlink(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
-    }
-    for (const part of parts) await symlink(join(folder, part), join(folder, 'node_modules/@ridethrough', part))
-    return await use(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+const COPIED = { parts: ['protocol', 'db', 'broker'], folders: ['test/model', 'test/policy'] }
 
 /** Plants it, lets the model test look for it, and takes it out again. */
 export async function lookFor(fault: Fault, folder: string, databaseUrl: string): Promise<Found> {
-  const originals = new Map<string, string>()
-  try {
-    for (const { file, find, replace } of fault.patches) {
-      const path = join(folder, file)
-      const text = await readFile(path, 'utf8')
-      if (text.split(find).length !== 2) throw new Error(`${fault.name}: ${file} does not hold this once: ${find}`)
-      if (!originals.has(path)) originals.set(path, text)
-      await writeFile(
-        path,
-        text.replace(find, () => replace),
-      )
-    }
-    return { name: fault.name, ...(await run(folder, databaseUrl, fault)) }
-  } finally {
-    for (const [path, text] of originals) await writeFile(path, text)
-  }
+  const found = await withPatches(folder, fault.patches, () => run(folder, databaseUrl, fault))
+  return { name: fault.name, ...found }
 }
 
 function run(folder: string, databaseUrl: string, fault: Fault): Promise<Omit<Found, 'name'>> {
@@ -83,7 +48,7 @@ async function main(): Promise<void> {
   const wanted = FAULTS.filter(({ name }) => values.only === undefined || name.includes(values.only))
   let missed = 0
   await withPostgres((newDatabase) =>
-    withCopy(async (folder) => {
+    withCopy(COPIED, async (folder) => {
       for (const fault of wanted) {
         const { name, after, what } = await lookFor(fault, folder, await newDatabase())
         if (after === undefined) missed += 1
