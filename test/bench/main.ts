@@ -2,9 +2,12 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { benchBroker } from './broker.ts'
+import { benchFair } from './fair.ts'
+import { benchHostile } from './hostile.ts'
 import { benchIngest } from './ingest.ts'
 import { benchRevoke } from './revoke.ts'
 import { benchScale } from './scale.ts'
+import { benchStalled } from './stalled.ts'
 import { benchStorm } from './storm.ts'
 
 /** Figures by name, to be kept as JSON. */
@@ -24,6 +27,14 @@ const BENCHES: Readonly<
     what: 'samples stored, beside plain COPY: --samples 100000 --rounds 3 --agents 50 --devices 1000',
     run: benchIngest,
   },
+  fair: {
+    what: 'beside an agent that publishes as fast as it can: --seconds 10 --hz 50 --bytes 200',
+    run: benchFair,
+  },
+  hostile: {
+    what: 'those who mean no good, beside an honest agent: --connections 1000',
+    run: benchHostile,
+  },
   revoke: {
     what: 'revocations under load: --revocations 10000 --rate 200 --viewers 100 --hz 25',
     run: benchRevoke,
@@ -31,6 +42,10 @@ const BENCHES: Readonly<
   scale: {
     what: 'the same requests with 1,000 and with 1,000,000 shares: --small 1000 --large 1000000',
     run: benchScale,
+  },
+  stalled: {
+    what: 'readers that stop reading: --viewers 1000 --stalled 100 --rate 25 --bytes 4000 --seconds 15',
+    run: benchStalled,
   },
   storm: {
     what: 'all agents come back at once: --agents 10000 --interval 20 (s)',
