@@ -54,6 +54,8 @@ export type AuthenticateOptions = {
   readonly admission: Admission
 }
 
+/** Connections of its own: where sign-ins hang, samples and everything else go on. */
+export const SIGN_IN_CONNECTIONS = 8
 const DEADLINE_MS = 2000
 const AGENT_PREFIX = 'agent:'
 

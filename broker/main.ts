@@ -10,7 +10,7 @@ import { deviceTopic } from '@ridethrough/protocol/topic.ts'
 import type { Logger } from 'pino'
 import { Admission } from './admission.ts'
 import { Agents } from './agents.ts'
-import { Authenticator } from './authenticate.ts'
+import { Authenticator, SIGN_IN_CONNECTIONS } from './authenticate.ts'
 import { Broker } from './broker.ts'
 import type { BrokerConfig } from './config.ts'
 import { Delivery } from './deliver.ts'
@@ -121,7 +121,9 @@ async function start(
   onStop(() => edgeDb.destroy())
   edge = await Edge.start({ db: edgeDb, listener, kind: 'broker', hooks, clock, log })
   onStop(() => edge.stop())
-  const authenticator = new Authenticator({ db, edge, clock, log: quiet.log, metrics, limits, admission })
+  const signInDb = openDb(config.databaseUrl, log, { max: SIGN_IN_CONNECTIONS })
+  onStop(() => signInDb.destroy())
+  const authenticator = new Authenticator({ db: signInDb, edge, clock, log: quiet.log, metrics, limits, admission })
   const elsewhere = new Elsewhere({ db, listener, sessions, brokerId: edge.id, log })
   onStop(async () => elsewhere.stop())
   const parts = {

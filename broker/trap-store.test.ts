@@ -95,6 +95,30 @@ test('T10: a sign-in that hangs is answered in time, and so many hang at once', 
   }
 })
 
+test('T10: sign-ins that hang hold up no sample', async () => {
+  const { db, ann, agent, rack } = await world()
+  const sender = await keep(connectAgent(served.broker, agent))
+  const [locked, free] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const locking = db.transaction().execute(async (tx) => {
+    await sql`lock table session in access exclusive mode`.execute(tx)
+    locked.resolve()
+    await free.promise
+  })
+  await locked.promise
+  try {
+    const before = await signInsOf(served.broker)
+    const hanging = Array.from({ length: 20 }, () => connectPerson(served.broker, ann).catch(() => {}))
+    await expect.poll(() => signInsOf(served.broker)).toBe(before + 20)
+    await publishState(sender, rack, values(1))
+    expect(await signInsOf(served.broker)).toBe(before + 20)
+    await Promise.all(hanging)
+  } finally {
+    free.resolve()
+    await locking
+  }
+  expect(await stored(rack)).toEqual([1])
+})
+
 const signInsOf = async (broker: TestBroker) =>
   (await broker.metric('sign_ins{kind="person"}')) + (await broker.metric('sign_ins{kind="agent"}'))
 
