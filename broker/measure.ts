@@ -1,23 +1,20 @@
 // What is read off the broker's parts when somebody asks for metrics: none of it is kept count of on the way.
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import type { Edge } from '@ridethrough/db/edge.ts'
 import { findAccessLag } from '@ridethrough/db/query/access-lag.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
-import type { Connection } from './connection.ts'
-import { HOLD } from './connection.ts'
+import { type Connection, HOLD } from './connection.ts'
 import type { Delivery } from './deliver.ts'
 import { type Metrics, PREFIX } from './metrics.ts'
 import pkg from './package.json' with { type: 'json' }
 import { HELD } from './reasons.ts'
 import type { RetainedStates } from './retained.ts'
 import type { Router } from './router.ts'
-import type { Sessions } from './sessions.ts'
 
 export type Measured = {
   readonly broker: { readonly connections: ReadonlySet<Connection> }
   readonly edge: Edge
-  readonly sessions: Sessions
   readonly router: Router
   readonly delivery: Delivery
   readonly retained: RetainedStates
@@ -28,7 +25,7 @@ export type Measured = {
 const PATIENCE_MS = 500
 
 export function measure({ registry }: Pick<Metrics, 'registry'>, parts: Measured): void {
-  const { broker, edge, sessions, router, delivery, retained } = parts
+  const { broker, edge, router, delivery, retained } = parts
   const read = (name: string, help: string, value: () => number | Promise<number>) =>
     new Gauge({
       name: `${PREFIX}${name}`,
@@ -48,38 +45,53 @@ export function measure({ registry }: Pick<Metrics, 'registry'>, parts: Measured
   read('access_lag_seconds', 'Age of the oldest of them; NaN while the database does not answer', async () => {
     return (await lag()).seconds
   })
-  read('subscriptions_held', 'Filters of all clients', () => sum(sessions.all(), (one) => one.subscriptions.size))
+  read('subscriptions_held', 'Filters of all clients', () => router.subscriptions)
   read('routes', 'Topics whose receivers are remembered', () => router.size)
   read('retained_states', 'Devices whose newest state is kept', () => retained.size)
   read('lease_held_messages', 'Messages that wait until the lease is settled', () => delivery.held.messages)
   read('lease_held_bytes', 'Bytes of messages that wait until the lease is settled', () => delivery.held.bytes)
-  read('backlog_bytes', 'Bytes that receivers have not taken, of all connections', () =>
-    sum(broker.connections, (one) => one.backlog),
-  )
-  read('backlog_most_bytes', 'Bytes that a receiver has not taken, the most of any connection', () => {
-    let most = 0
-    for (const { backlog } of broker.connections) most = Math.max(most, backlog)
-    return most
-  })
-  measureHolds(registry, broker)
-  measureProcess(registry)
-}
-
-function measureHolds(registry: Registry, broker: Measured['broker']): void {
-  const reasons = Object.keys(HELD) as (keyof typeof HELD)[]
+  const look = oncePerTurn(() => lookAt(broker.connections))
+  read('backlog_bytes', 'Bytes that receivers have not taken, of all connections', () => look().backlog)
+  read('backlog_most_bytes', 'Bytes that a receiver has not taken, the most of any connection', () => look().most)
   new Gauge({
     name: `${PREFIX}connections_held`,
     help: 'Connections that are not read from at this moment, by reason',
     labelNames: ['reason'],
     registers: [registry],
     collect() {
-      const counts = { turn: 0, unanswered: 0, rate: 0, engine: 0, store: 0 }
-      for (const { holds } of broker.connections) {
-        if (holds !== 0) for (const reason of reasons) if ((holds & HOLD[reason]) !== 0) counts[reason] += 1
-      }
-      for (const reason of reasons) this.set({ reason }, counts[reason])
+      for (const [reason, count] of Object.entries(look().held)) this.set({ reason }, count)
     },
   })
+  measureProcess(registry)
+}
+
+type Hold = keyof typeof HOLD
+type Look = { backlog: number; most: number; readonly held: Record<Hold, number> }
+
+const HOLDS = Object.keys(HELD) as readonly Hold[]
+
+function lookAt(connections: Iterable<Connection>): Look {
+  const look: Look = { backlog: 0, most: 0, held: { turn: 0, unanswered: 0, rate: 0, engine: 0, store: 0 } }
+  for (const { backlog, holds } of connections) {
+    look.backlog += backlog
+    if (backlog > look.most) look.most = backlog
+    if (holds !== 0) for (const hold of HOLDS) if ((holds & HOLD[hold]) !== 0) look.held[hold] += 1
+  }
+  return look
+}
+
+/** Ten thousand connections are walked over once, for all who ask in the same turn. */
+function oncePerTurn<T>(read: () => T): () => T {
+  let known: { readonly value: T } | undefined
+  return () => {
+    if (!known) {
+      known = { value: read() }
+      setImmediate(() => {
+        known = undefined
+      })
+    }
+    return known.value
+  }
 }
 
 /** With 10,000 connections these take 20 to 50 ms each; what they tell is told here by better names, or below. */
@@ -107,11 +119,21 @@ function measureProcess(registry: Registry): void {
     help: 'Number of open file descriptors.',
     registers: [registry],
     async collect() {
-      // listed by another thread; there is no such folder outside Linux
-      const names = await readdir('/proc/self/fd').catch(() => undefined)
-      if (names) this.set(names.length)
+      const open = await countOpenFiles()
+      if (open !== undefined) this.set(open)
     },
   })
+}
+
+/** Linux says it as the folder's size since 6.2; before that the names have to be listed, which another thread does. */
+async function countOpenFiles(): Promise<number | undefined> {
+  try {
+    const { size } = await stat('/proc/self/fd')
+    return size > 0 ? size : (await readdir('/proc/self/fd')).length
+  } catch {
+    // another system: there is no such folder
+    return undefined
+  }
 }
 
 type Lag = Awaited<ReturnType<typeof findAccessLag>>
@@ -139,10 +161,4 @@ async function within(ms: number, lag: Promise<Lag>): Promise<Lag> {
   const answer = await Promise.race([lag, late])
   clearTimeout(timer)
   return answer
-}
-
-function sum<T>(all: Iterable<T>, of: (one: T) => number): number {
-  let result = 0
-  for (const one of all) result += of(one)
-  return result
 }

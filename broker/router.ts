@@ -46,9 +46,15 @@ export class Router {
   readonly #routes = new Map<string, Route>()
   readonly #mostRoutes: number
   #generation = 0
+  #subscriptions = 0
 
   constructor(options: { readonly mostRoutes?: number } = {}) {
     this.#mostRoutes = options.mostRoutes ?? MOST_ROUTES
+  }
+
+  /** Filters of all sessions. */
+  get subscriptions(): number {
+    return this.#subscriptions
   }
 
   get size(): number {
@@ -70,6 +76,7 @@ export class Router {
     }
     const place = isOpen ? 'below' : 'here'
     node[place] ??= new Map()
+    if (!node[place].has(session)) this.#subscriptions += 1
     node[place].set(session, qos)
     this.#forget(filter)
   }
@@ -86,6 +93,7 @@ export class Router {
     const node = path.at(-1) as Node // the root at least
     const place = isOpen ? 'below' : 'here'
     if (!node[place]?.delete(session)) return
+    this.#subscriptions -= 1
     if (node[place].size === 0) delete node[place]
     prune(path, levels)
     this.#forget(filter)
