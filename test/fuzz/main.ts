@@ -1,4 +1,5 @@
 // npm run fuzz -- --packets 10000000 --seed 1: bytes of every kind at a broker of its own, on a PostgreSQL of its own.
+import { setPriority } from 'node:os'
 import { parseArgs } from 'node:util'
 import { printTable } from '../bench/figures.ts'
 import { withPostgres } from '../model/postgres.ts'
@@ -18,9 +19,12 @@ const { values } = parseArgs({
 
 console.error(`seed ${values.seed}`)
 let said = 0
+/** In life the sender has a machine of its own: here it must not take the processor from the broker and the watcher. */
+const FUZZER_NICENESS = 5
 const report = await withPostgres(async (newDatabase) =>
   runFuzz({
     databaseUrl: await newDatabase(),
+    onStarted: () => setPriority(FUZZER_NICENESS),
     seed: Number(values.seed),
     packets: Number(values.packets),
     seconds: Number(values.seconds),
