@@ -13,8 +13,8 @@ export type DoorsOptions = {
 }
 
 export type Door = {
-  /** TLS or an upgrade comes before MQTT. */
-  readonly hasHandshake: boolean
+  /** What comes before MQTT. */
+  readonly handshake: 'none' | 'tls' | 'upgrade'
   readonly hand: (socket: Socket) => void
 }
 
@@ -47,10 +47,10 @@ export class Doors {
     await areClosed
   }
 
-  #enter(socket: Socket, { hasHandshake, hand }: Door): void {
+  #enter(socket: Socket, { handshake, hand }: Door): void {
     const { proxies, handshakes } = this.#options
     const isProxy = proxies.trusts(socket.remoteAddress)
-    if ((hasHandshake || isProxy) && !handshakes.enter(socket, isProxy)) {
+    if ((handshake !== 'none' || isProxy) && !handshakes.enter(socket, isProxy)) {
       socket.destroy()
       return
     }
@@ -61,6 +61,8 @@ export class Doors {
       const named = (address: string | undefined) => {
         handshakes.name(socket, address)
         hand(socket)
+        // TLS fetches by itself what was put back; it would be lost on a socket that flows.
+        if (handshake !== 'tls') socket.resume()
       }
       openProxyHeader(socket, named, (why) => handshakes.refused(why))
     }

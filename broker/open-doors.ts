@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { BrokerConfig } from './config.ts'
-import type { Doors } from './doors.ts'
+import type { Door, Doors } from './doors.ts'
 import type { Handshakes } from './handshakes.ts'
 import type { Limits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
@@ -38,9 +38,12 @@ export async function openDoors(config: BrokerConfig, parts: DoorParts): Promise
   const urlOf = (scheme: string, port: number, path = '') =>
     `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`
   const plain = (socket: Socket) => broker.accept(socket, handshakes.leave(socket) ?? socket.remoteAddress ?? '')
-  const behind = (server: { emit(event: 'connection', socket: Socket): unknown }) => ({
-    hasHandshake: true,
-    hand: (socket: Socket) => void server.emit('connection', socket),
+  const behind = (
+    handshake: Door['handshake'],
+    server: { emit(event: 'connection', socket: Socket): unknown },
+  ): Door => ({
+    handshake,
+    hand: (socket) => void server.emit('connection', socket),
   })
   const webSockets = (over: ServerTls | undefined) =>
     createWebSocketServer({
@@ -49,11 +52,12 @@ export async function openDoors(config: BrokerConfig, parts: DoorParts): Promise
       onUpgrade: (carrier) => handshakes.leave(carrier),
       onStream: (stream, address) => broker.accept(stream, address),
     })
-  const mqttPort = await doors.open(config.mqttPort, { hasHandshake: false, hand: plain })
-  const mqttsPort = secure && (await doors.open(secure.mqttsPort, behind(createMqttsServer(secure.tls, settled))))
-  const ws = wsPort === undefined ? undefined : await doors.open(wsPort, behind(webSockets(undefined)))
+  const mqttPort = await doors.open(config.mqttPort, { handshake: 'none', hand: plain })
+  const mqttsPort =
+    secure && (await doors.open(secure.mqttsPort, behind('tls', createMqttsServer(secure.tls, settled))))
+  const ws = wsPort === undefined ? undefined : await doors.open(wsPort, behind('upgrade', webSockets(undefined)))
   const wss =
-    secure?.wssPort === undefined ? undefined : await doors.open(secure.wssPort, behind(webSockets(secure.tls)))
+    secure?.wssPort === undefined ? undefined : await doors.open(secure.wssPort, behind('tls', webSockets(secure.tls)))
   function settled(socket: Socket): void {
     const address = handshakes.leave(socket)
     if (address === undefined) socket.destroy()

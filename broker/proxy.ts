@@ -43,7 +43,7 @@ export function clientAddress(peer: string, forwarded: string | string[] | undef
 
 /**
  * For a peer that is believed: calls `then` with the address in its header, or without one when it names none or begins
- * with something else (no MQTT, TLS or WebSocket client begins alike). What follows the header stays in the socket.
+ * with something else (no MQTT, TLS or WebSocket client begins alike). What follows the header stays in the socket, which is paused.
  * Otherwise the socket is closed, and `refused` says why.
  */
 export function openProxyHeader(
@@ -61,7 +61,6 @@ export function openProxyHeader(
     stopReading()
     if (rest.length > 0) socket.unshift(rest)
     then(address)
-    socket.resume()
   }
   const stopReading = () => {
     clearTimeout(timer)

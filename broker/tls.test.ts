@@ -105,6 +105,39 @@ test('who asks for a protocol by name gets MQTT, or over WebSocket HTTP, and not
   }
 })
 
+test('a listed proxy names its client before TLS too', async () => {
+  const authority = makeAuthority(testFolder())
+  const { certPath, keyPath } = authority
+  const tls = { certPath, keyPath, mqttsPort: 0, wssPort: 0 }
+  const broker = await startTestBroker(database.url, { tls, trustedProxies: ['127.0.0.1'] })
+  onTestFinished(() => broker.stop())
+  const nonsense = connectPacket({ username: 'a', password: Buffer.from('wrong') })
+  const upgrade = `GET /mqtt HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n`
+  for (const [url, address, said, reason] of [
+    [broker.mqttsUrl, '192.0.2.7', nonsense, 'credentials-wrong'],
+    // a frame without a mask
+    [
+      broker.wssUrl,
+      '192.0.2.8',
+      Buffer.concat([Buffer.from(upgrade), Buffer.from([0x82, 0])]),
+      'websocket-frame-malformed',
+    ],
+  ] as const) {
+    const port = Number(new URL(url ?? '').port)
+    // a proxy that speaks for itself says nothing, and TLS comes first
+    await handshake(port, trusting(authority))
+    const raw = await connectRaw({ ...broker, port })
+    raw.socket.removeAllListeners('data')
+    raw.write(`PROXY TCP4 ${address} 127.0.0.1 5000 8883\r\n`)
+    const secure = connectTls({ socket: raw.socket, ...trusting(authority) })
+    secure.resume()
+    await once(secure, 'secureConnect')
+    secure.write(said)
+    await once(secure, 'close')
+    expect(broker.logged.find((line) => line.reason === reason)?.address).toBe(address)
+  }
+})
+
 test('handshakes are bounded for each address, and half of one is ended in time', async () => {
   const authority = makeAuthority(testFolder())
   const { certPath, keyPath } = authority
