@@ -55,8 +55,10 @@ export type BrokerParts = {
 type EngineClient = Client & {
   id: string
   readonly subscriptions: Record<string, unknown>
+  readonly _parser: { settings: object }
 }
 
+const PARSER_SETTINGS = { protocolVersion: 4 }
 /** The engine's own answers wait this long for a receiver that does not read. */
 const DRAIN_TIMEOUT_MS = 5000
 
@@ -188,7 +190,11 @@ export class Broker {
 
   #listen(engine: Aedes): void {
     const { log, sessions, retained, delivery } = this.#parts
-    engine.on('clientReady', (client) => (client.conn as unknown as Connection).open())
+    engine.on('clientReady', (client) => {
+      // It keeps the CONNECT, password and all, for as long as the connection lasts; it needs the version only.
+      ;(client as EngineClient)._parser.settings = PARSER_SETTINGS
+      ;(client.conn as unknown as Connection).open()
+    })
     engine.on('subscribe', (subscriptions, client) => {
       const session = sessions.of(client)
       if (session?.principal.kind !== 'person') return

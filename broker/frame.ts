@@ -71,6 +71,8 @@ export class FrameReader {
   advance(): boolean | FrameFault {
     if (this.#carried > 0) return this.#advanceCarried()
     const total = this.#measure(this.#chunk, this.#next, this.#chunk.length)
+    // what was read before must not be kept alive by whoever waits for the next
+    this.bytes = NOTHING
     if (typeof total === 'string') return total
     const end = this.#next + total
     if (total === 0 || end > this.#chunk.length) {

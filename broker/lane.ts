@@ -26,6 +26,9 @@ export type LaneOptions = {
 /** Of one connection's publishes that wait for the store; the packets are held in memory. */
 const MAX_UNANSWERED_BYTES = 1024 * 1024
 
+/** One for all: it is copied as soon as it is filled in. */
+const PUBACK = Buffer.from([0x40, 2, 0, 0])
+
 export class Lane {
   readonly options: LaneOptions
   /** Shared by all connections of a credential. */
@@ -74,7 +77,7 @@ class Publisher implements Taker {
   #messages = 0
   #bytes = 0
   #pausedUntil = 0
-  readonly #puback = Buffer.from([0x40, 2, 0, 0])
+  #onRoom: (() => void) | undefined
 
   constructor(options: LaneOptions, session: Session, rates: Rates) {
     this.#options = options
@@ -199,7 +202,21 @@ class Publisher implements Taker {
       this.#settle(one)
       return
     }
+    if (this.#options.ingest.isCrowded) this.#waitForRoom()
     inbound.receive(this.#session, { topic: topic.text, retain: (frame.flags & 1) !== 0, qos, payload }, settle)
+  }
+
+  /** The store has more than it can take: agents keep theirs until it has room again. */
+  #waitForRoom(): void {
+    if (this.#session.principal.kind !== 'agent') return
+    const { ingest } = this.#options
+    this.#connection.hold(HOLD.store)
+    if (!this.#onRoom) {
+      const onRoom = () => this.#connection.release(HOLD.store)
+      this.#onRoom = onRoom
+      this.#connection.once('close', () => ingest.offRoom(onRoom))
+    }
+    ingest.onRoom(this.#onRoom)
   }
 
   /** A person's publishes too many are refused one by one, by name; an agent's make it wait. */
@@ -235,8 +252,8 @@ class Publisher implements Taker {
 
   #acknowledge({ packetId }: Unanswered): void {
     if (packetId === 0) return
-    this.#puback.writeUInt16BE(packetId, 2)
-    this.#connection.answer(this.#puback)
+    PUBACK.writeUInt16BE(packetId, 2)
+    this.#connection.answer(PUBACK)
   }
 
   /** What was taken counts against the rates; who has used them up is read from again when it is made up for. */

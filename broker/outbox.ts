@@ -46,9 +46,19 @@ export class Outbox {
 
   /** Removes every byte about such a device. True when there were any. */
   takeBack(isGone: (deviceId: string) => boolean): boolean {
-    const before = this.length
-    this.#compactAll((deviceId) => deviceId !== undefined && isGone(deviceId))
-    return this.length < before
+    // Asked once for each device; and nothing is moved where none is gone, which is nearly always.
+    const gone = new Map<string, boolean>()
+    const concerns = (deviceId: string | undefined) => {
+      if (deviceId === undefined) return false
+      const known = gone.get(deviceId)
+      if (known !== undefined) return known
+      const is = isGone(deviceId)
+      gone.set(deviceId, is)
+      return is
+    }
+    if (!this.#slabs.some(({ devices }) => devices.some(concerns))) return false
+    this.#compactAll(concerns)
+    return true
   }
 
   /** Keeps only the protocol's own answers. */

@@ -1,5 +1,5 @@
 // Who may be told about this topic? A trie of filters, and a memory of routes: what has been looked up once is not looked up again.
-import type { Grant } from '@ridethrough/protocol/policy.ts'
+import type { Grant, Via } from '@ridethrough/protocol/policy.ts'
 import type { Rights } from '@ridethrough/protocol/rights.ts'
 import { parseTopic, type Topic } from '@ridethrough/protocol/topic.ts'
 import type { QoS } from './frame.ts'
@@ -12,6 +12,11 @@ export type Receiver = {
   readonly qos: QoS
   rights: Rights | undefined
   grants: readonly Grant[] | undefined
+  /** By these grants it may monitor at any time: they need not be walked for each message. */
+  steady: Via | undefined
+  /** When its use of the device was last counted, and by which way. */
+  notedAt: number
+  notedVia: Via | undefined
 }
 
 export type Route = {
@@ -23,6 +28,8 @@ export type Route = {
   readonly deviceId: string | undefined
   receivers: readonly Receiver[]
   generation: number
+  /** It is the one that exact filters are told to; false once it was forgotten. */
+  isRemembered: boolean
   /** Messages in the present second, for the bound on each device. */
   second: number
   count: number
@@ -122,12 +129,16 @@ export class Router {
       deviceId: topic.kind === 'device' || topic.kind === 'request' ? topic.deviceId : undefined,
       receivers: [],
       generation: STALE,
+      isRemembered: true,
       second: 0,
       count: 0,
     }
     if (this.#routes.size >= this.#mostRoutes) {
-      const oldest = this.#routes.keys().next()
-      if (!oldest.done) this.#routes.delete(oldest.value)
+      const oldest = this.#routes.values().next()
+      if (!oldest.done) {
+        oldest.value.isRemembered = false
+        this.#routes.delete(oldest.value.name)
+      }
     }
     this.#routes.set(name, route)
     return route
@@ -139,7 +150,7 @@ export class Router {
    */
   receiversOf(route: Route): readonly Receiver[] {
     // A route that was forgotten meanwhile is not told of exact filters any more: only the remembered one is.
-    if (route.generation !== this.#generation || this.#routes.get(route.name) !== route) {
+    if (route.generation !== this.#generation || !route.isRemembered) {
       route.receivers = this.#lookUp(route)
       route.generation = this.#generation
     }
@@ -169,7 +180,7 @@ export class Router {
       add(node.here)
       add(node.below)
     }
-    return [...found].map(([session, qos]) => ({ session, qos, rights: undefined, grants: undefined }))
+    return [...found].map(([session, qos]) => newReceiver(session, qos))
   }
 
   // A filter without wildcards concerns its own name only, so that readers of single devices do not empty the memory.
@@ -180,6 +191,11 @@ export class Router {
       if (route) route.generation = STALE
     }
   }
+}
+
+function newReceiver(session: Session, qos: QoS): Receiver {
+  const unknown = { rights: undefined, grants: undefined, steady: undefined, notedVia: undefined }
+  return { session, qos, ...unknown, notedAt: Number.NEGATIVE_INFINITY }
 }
 
 /** Wider than what it may have now, and no wider than that: its rights name the device, whatever the hour. */

@@ -2,7 +2,8 @@
 
 /** Small ones for those who get little, large ones for those who get much: what waits for a slow reader costs about what it holds. */
 export const SLAB_BYTES = { small: 4 * 1024, large: 64 * 1024 } as const
-const KEPT = { small: 256, large: 32 } as const
+/** 9 MB at most. */
+const KEPT = { small: 256, large: 128 } as const
 
 export type Slab = {
   readonly bytes: Buffer
