@@ -20,14 +20,14 @@ export const FAULTS: readonly Fault[] = [
   one(
     'a delivery is not checked',
     'broker/deliver.ts',
-    "return grants && viaOf(grants, 'monitor', now)",
-    "return (grants && viaOf(grants, 'monitor', now)) ?? 'itself'",
+    "return held.steady ?? (held.grants && viaOf(held.grants, 'monitor', now))",
+    "return held.steady ?? (held.grants && viaOf(held.grants, 'monitor', now)) ?? 'itself'",
   ),
   one(
     'whoever reads # is not checked',
     'broker/deliver.ts',
-    'const way = this.#wayTo(session.principal, route.topic, grantsOf(receiver, route.deviceId), now)',
-    `const judged = this.#wayTo(session.principal, route.topic, grantsOf(receiver, route.deviceId), now)
+    'const way = this.#wayTo(principal, route.topic, receiver, now, isServing)',
+    `const judged = this.#wayTo(principal, route.topic, receiver, now, isServing)
       const way = judged ?? (session.subscriptions.has('#') ? 'itself' : undefined)`,
   ),
   one(
@@ -236,11 +236,11 @@ export const FAULTS: readonly Fault[] = [
   one(
     'overlapping filters deliver twice',
     'broker/router.ts',
-    'return [...found].map(([session, qos]) => ({ session, qos, rights: undefined, grants: undefined }))',
+    'return [...found].map(([session, qos]) => newReceiver(session, qos))',
     `return [...found].flatMap(([session, qos]) =>
       [...session.subscriptions.keys()]
         .filter((filter, index) => index === 0 || filter.includes('#'))
-        .map(() => ({ session, qos, rights: undefined, grants: undefined })),
+        .map(() => newReceiver(session, qos)),
     )`,
   ),
   one(
@@ -264,8 +264,8 @@ export const FAULTS: readonly Fault[] = [
   one(
     'messages of a moment without lease are lost',
     'broker/deliver.ts',
-    'if (this.#mustWait(route.topic)) this.#hold({ route, frame: kept(frame) })\n    else this.#giveAll(route, frame)',
-    'this.#giveAll(route, frame)',
+    'if (this.#mustWait(route.topic, isServing)) this.#hold({ route, frame: kept(frame) })\n    else this.#giveAll(route, frame, isServing)',
+    'this.#giveAll(route, frame, isServing)',
   ),
   one(
     'what was read from the database counts as delivered',
@@ -284,8 +284,8 @@ export const FAULTS: readonly Fault[] = [
   one(
     'grants are remembered beyond the rights they are part of',
     'broker/deliver.ts',
-    'if (receiver.rights !== rights) {',
-    'if (receiver.rights === undefined) {',
+    'if (receiver.rights !== principal.rights) remember(',
+    'if (receiver.rights === undefined) remember(',
   ),
   one(
     'a run of live messages goes on under the next topic',
@@ -310,5 +310,11 @@ export const FAULTS: readonly Fault[] = [
     'broker/deliver.ts',
     "if (kind === 'agent') return false\n",
     "if (kind === 'agent' || (kind === 'device' && this.#held.length === 0)) return false\n",
+  ),
+  one(
+    'a right that ends counts as one that does not',
+    'protocol/policy.ts',
+    'const isSteady = first && !first.schedule && first.periods.every(({ from, until }) => from === null && until === null)',
+    'const isSteady = first && !first.schedule',
   ),
 ]
