@@ -20,6 +20,7 @@ test('whatever is sent, the broker lives, answers or closes, and serves the othe
     seconds: 60,
     // Other tests run beside this one: what takes so long hangs.
     healthMs: 5000,
+    mayLapse: true,
   })
   expect(report.violations, `npm run fuzz -- --seed ${seed}`).toEqual([])
   expect(report.packets).toBeGreaterThan(50_000)
