@@ -1,7 +1,7 @@
 // Somebody or something connected to an edge, with the rights it holds right now.
 
 import { type Grant, grantsOn } from '@ridethrough/protocol/policy.ts'
-import { compileRights, NO_RIGHTS, nextChangeOf, type Rights } from '@ridethrough/protocol/rights.ts'
+import { compilingRights, NO_RIGHTS, nextChangeOf, type Rights } from '@ridethrough/protocol/rights.ts'
 import { sql } from 'kysely'
 import { type Credential, liveCredentials, subjectOf } from './query/credential.ts'
 import { loadFactsOf, loadFactsOn } from './query/facts.ts'
@@ -70,16 +70,21 @@ export async function reload(db: Db, principals: readonly Principal[], now: numb
     db,
     agents.map((one) => one.id),
   )
-  // Two reads may be under way for one principal: the older never replaces the newer.
-  for (const viewer of viewers.filter((one) => one.version <= sheet.version)) {
+  const compiled = new Map<Principal, { readonly credential: Credential; readonly rights: Rights }>()
+  for (const viewer of viewers) {
     const found = credentials.get(viewer.credentialId)
     // What opens a link is worth nothing to a person, and the other way round.
     const credential = found && holderOf(found) === viewer.id ? found : undefined
+    if (!credential) continue
+    const rights = await inTurns(compilingRights(subjectOf(credential), sheet.devices, sheet.facts, sheet.version))
+    compiled.set(viewer, { credential, rights })
+  }
+  // Two reads may be under way for one principal: the older never replaces the newer.
+  for (const viewer of viewers.filter((one) => one.version <= sheet.version)) {
+    const { credential, rights } = compiled.get(viewer) ?? {}
     viewer.isEnded = credential === undefined
     viewer.expiresAt = credential?.expiresAt?.getTime() ?? null
-    viewer.rights = credential
-      ? compileRights(subjectOf(credential), sheet.devices, sheet.facts, sheet.version)
-      : NO_RIGHTS
+    viewer.rights = rights ?? NO_RIGHTS
     viewer.version = sheet.version
   }
   for (const agent of agents.filter((one) => one.version <= sheet.version)) {
@@ -121,6 +126,15 @@ export async function reloadOn(
   }
 }
 
+/** Lets others have their turn after each step, so that nobody's deliveries, and no lease, wait for somebody's many devices. */
+async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 function askedBy(viewers: readonly Principal[]) {
   const idsOf = (kind: PrincipalKind) => [...new Set(viewers.filter((one) => one.kind === kind).map((one) => one.id))]
   return { accounts: idsOf('person'), links: idsOf('link') }
@@ -141,7 +155,10 @@ async function registeredDevices(db: Db, agentIds: readonly string[]): Promise<M
     .where('agent.revoked_at', 'is', null)
     .execute()
   const map = new Map<string, string[]>()
-  for (const row of rows)
-    map.set(row.agentId, [...(map.get(row.agentId) ?? []), ...(row.deviceId ? [row.deviceId] : [])])
+  for (const { agentId, deviceId } of rows) {
+    const devices = map.get(agentId) ?? []
+    map.set(agentId, devices)
+    if (deviceId) devices.push(deviceId)
+  }
   return map
 }

@@ -20,11 +20,29 @@ export const NO_RIGHTS: Rights = { version: 0, byDevice: new Map() }
 
 /** Takes as long as the subject's own facts and devices are many, however many others are on the sheet. */
 export function compileRights(subject: Subject, devices: readonly DeviceFact[], facts: Facts, version: number): Rights {
+  const work = compilingRights(subject, devices, facts, version)
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+  }
+}
+
+const DEVICES_A_STEP = 1000
+
+/** The same in steps, for those who have something else to do meanwhile: somebody may hold a hundred thousand devices. */
+export function* compilingRights(
+  subject: Subject,
+  devices: readonly DeviceFact[],
+  facts: Facts,
+  version: number,
+): Generator<void, Rights> {
   const byDevice = new Map<string, readonly Grant[]>()
-  for (const bearing of bearingOn(subject, devices, facts)) {
+  const bearings = bearingOn(subject, devices, facts)
+  for (const [index, bearing] of bearings.entries()) {
     const { device } = bearing
     const grants = grantsOn(subject, device, bearing.facts)
     if (grants.length > 0) byDevice.set(device.id, grants)
+    if (index % DEVICES_A_STEP === DEVICES_A_STEP - 1) yield
   }
   return { version, byDevice }
 }

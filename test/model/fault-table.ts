@@ -33,8 +33,8 @@ export const FAULTS: readonly Fault[] = [
   one(
     'rights are those of the CONNECT for ever',
     'db/principal.ts',
-    'viewer.rights = credential',
-    'if (viewer.version < 0) viewer.rights = credential',
+    'viewer.rights = rights ?? NO_RIGHTS',
+    'if (viewer.version < 0) viewer.rights = rights ?? NO_RIGHTS',
   ),
   one(
     'a kept state is sent without a look',
