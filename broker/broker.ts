@@ -241,8 +241,11 @@ export class Broker {
       answer.outcome === 'signed-in' ? this.#refuseLate(answer.principal, connection, connect) : answer.outcome
     metrics.connects.inc({ outcome: refused ?? 'signed-in' })
     if (answer.outcome === 'signed-in' && refused === undefined) {
-      this.#signIn(client, connection, connect, answer.principal)
-      return done(null, true)
+      const session = this.#signIn(client, connection, connect, answer.principal)
+      // before it is answered: of two sign-ins of one client the later one counts, at whichever brokers they are
+      await this.#parts.elsewhere.tell(session)
+      if (!connection.destroyed) done(null, true)
+      return
     }
     if (answer.outcome === 'signed-in') this.#parts.edge.close(answer.principal)
     const user = username?.startsWith('agent:') ? username : undefined
@@ -260,7 +263,7 @@ export class Broker {
     return isIn ? undefined : COME_BACK
   }
 
-  #signIn(client: EngineClient, connection: Connection, connect: Connect, principal: Principal): void {
+  #signIn(client: EngineClient, connection: Connection, connect: Connect, principal: Principal): Session {
     const { sessions, clock, metrics, log } = this.#parts
     const { kind } = principal
     const session: Session = {
@@ -280,9 +283,9 @@ export class Broker {
       log.info({ kind, id: principal.id, address: connection.address }, 'a newer connection takes over')
       before.connection.cut('taken-over')
     }
-    this.#parts.elsewhere.tell(session)
     metrics.connections.inc({ kind })
     connection.once('close', () => this.#end(session))
+    return session
   }
 
   #end(session: Session): void {

@@ -15,6 +15,9 @@ export type ElsewhereOptions = {
   readonly log: Logger
 }
 
+/** A client does not wait longer for what concerns other brokers. */
+const PATIENCE_MS = 1000
+
 type Told = { readonly serial: number; isHeard: boolean }
 
 /**
@@ -39,22 +42,28 @@ export class Elsewhere {
       listener.on('client_arrived', (payload) => this.#heard(payload)),
       // What was said meanwhile is lost: who says it last, stays.
       listener.onUp(() => {
-        for (const session of options.sessions.all()) this.tell(session)
+        for (const session of options.sessions.all()) void this.tell(session)
       }),
     ]
   }
 
-  /** The client is in, here. */
-  tell(session: Session): void {
+  /** The client is in, here. Resolves when the others will hear of it, or the database does not take it in time. */
+  async tell(session: Session): Promise<void> {
     this.#serial += 1
     const told = { serial: this.#serial, isHeard: false }
     this.#told.set(session, told)
-    this.#arrivals.ask({ key: session.key, serial: told.serial }).catch((error: unknown) => {
+    const saying = this.#arrivals.ask({ key: session.key, serial: told.serial }).catch((error: unknown) => {
       this.#options.log.debug(
         { err: error },
         'an arrival could not be told; it is told again when the database is back',
       )
     })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, PATIENCE_MS)
+    })
+    await Promise.race([saying, late])
+    clearTimeout(timer)
   }
 
   stop(): void {

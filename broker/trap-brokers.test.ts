@@ -35,7 +35,7 @@ test('T17: an agent that comes to another broker leaves the first, stays online,
   let seq = 0
   for (const broker of [there, here, there]) {
     const next = await keep(connectAgent(broker, agent))
-    await before.closed
+    await expect.poll(() => before.client.connected, { timeout: 10_000 }).toBe(false)
     seq += 1
     await publishState(next, rack, values(seq))
     expect(await isOnline()).toBe(true)
@@ -45,9 +45,16 @@ test('T17: an agent that comes to another broker leaves the first, stays online,
   await expect.poll(isOnline).toBe(false)
 })
 
-const signIn = async (broker: TestBroker, person: Person, clientId: string) => {
+/** Where others come under the same id it may be cut before it is answered. */
+const arrive = async (broker: TestBroker, person: Person, clientId: string) => {
   const client = bare(() => {}, broker)
-  expect(await client.open({ clientId, username: 'any', password: person.token })).toBe(0)
+  const code = await client.open({ clientId, username: 'any', password: person.token })
+  return { client, code }
+}
+
+const signIn = async (broker: TestBroker, person: Person, clientId: string) => {
+  const { client, code } = await arrive(broker, person, clientId)
+  expect(code).toBe(0)
   return client
 }
 
@@ -56,8 +63,9 @@ test('T17: of those that come to several brokers at once under one id, one stays
   const brokers = [served.broker, await anotherBroker(), await anotherBroker()]
   const bystander = await signIn(served.broker, bob, 'phone')
   for (let round = 0; round < 5; round += 1) {
-    const clients = await Promise.all(brokers.map((broker) => signIn(broker, ann, 'phone')))
-    await expect.poll(() => clients.filter(({ isClosed }) => !isClosed).length).toBe(1)
+    const arrivals = await Promise.all(brokers.map((broker) => arrive(broker, ann, 'phone')))
+    const clients = arrivals.map(({ client }) => client)
+    await expect.poll(() => clients.filter(({ isClosed }) => !isClosed).length, { timeout: 10_000 }).toBe(1)
     // another client's move, told after all of these, is done: so is everything that they were told
     const first = await signIn(served.broker, bob, `fence-${round}`)
     await signIn(brokers[1] as TestBroker, bob, `fence-${round}`)
@@ -66,4 +74,13 @@ test('T17: of those that come to several brokers at once under one id, one stays
     expect(await Promise.all(left.map((client) => client.ping()))).toEqual([true])
   }
   expect(await bystander.ping()).toBe(true)
+})
+
+test('clients at several brokers leave those of other credentials alone, whatever they call themselves', async () => {
+  const { ann, bob, agent, rack } = await world()
+  const there = await anotherBroker()
+  const sender = await keep(connectAgent(served.broker, agent, { clientId: 'phone' }))
+  const clients = [await signIn(served.broker, ann, 'phone'), await signIn(there, bob, 'phone')]
+  expect(await Promise.all(clients.map((client) => client.ping()))).toEqual([true, true])
+  await publishState(sender, rack, values(1))
 })

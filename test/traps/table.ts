@@ -33,10 +33,7 @@ export const BESIDES: Readonly<Record<string, readonly string[]>> = {
     'T10: a sign-in that hangs is answered in time, and so many hang at once',
     'T2: 500 messages at QoS 1 through a slow store: all acknowledged, all stored, all delivered',
   ],
-  [BROKERS]: [
-    'T17: of those that come to several brokers at once under one id, one stays, and only that one',
-    'T17: an agent that comes to another broker leaves the first, stays online, and may come back',
-  ],
+  [BROKERS]: ['clients at several brokers leave those of other credentials alone, whatever they call themselves'],
   'broker/broker.test.ts': ['an agent subscribes to its own commands and to nothing else'],
   'broker/ingest.test.ts': ['an agent’s status is stored before it is acknowledged'],
   'broker/tls.test.ts': ['networks are told from what is none'],
@@ -153,6 +150,12 @@ export const TRAPS: readonly Row[] = [
     'so many sign-ins at once',
     [STORE, 'T10: a sign-in that hangs is answered in time, and so many hang at once'],
     patch('broker/sign-ins.ts', 'if (this.#taken < limits.signIns) return', 'if (limits.signIns > 0) return'),
+  ),
+  row(
+    'T10',
+    'connections of their own for sign-ins',
+    [STORE, 'T10: sign-ins that hang hold up no sample'],
+    patch('broker/main.ts', 'new Authenticator({ db: signInDb, edge', 'new Authenticator({ db, edge'),
   ),
   row(
     'T11',
