@@ -83,25 +83,30 @@ async function areAllGreen(places: readonly Place[], rows: readonly Row[]): Prom
 }
 
 async function judge(place: Place, row: Row): Promise<Verdict> {
-  const { file, name } = row.test
   const started = performance.now()
+  const [isRed, what] = await verdictOn(place, row)
+  return { row, isRed, what, seconds: (performance.now() - started) / 1000 }
+}
+
+async function verdictOn(place: Place, row: Row): Promise<readonly [isRed: boolean, what: string]> {
+  const { file, name } = row.test
   const besides = besidesOf(row)
-  const outcomes = await withPatches(place.folder, row.patches, () =>
-    runTests(place, file, besides === undefined ? [name] : [name, besides]),
+  const names = besides === undefined ? [name] : [name, besides]
+  const outcomes = await withPatches(place.folder, row.patches, () => runTests(place, file, names)).catch(
+    (error: Error) => error,
   )
-  const seconds = (performance.now() - started) / 1000
-  const verdict = (isRed: boolean, what: string): Verdict => ({ row, isRed, what, seconds })
+  if (outcomes instanceof Error) return [false, outcomes.message]
   const of = (wanted: string) => outcomes.find((one) => one.name === wanted)
   const outcome = of(name)
-  if (!outcome || outcome.state === 'skipped') return verdict(false, 'NOT RUN: what is left does not load')
-  if (outcome.state !== 'failed') return verdict(false, 'STILL GREEN')
+  if (!outcome || outcome.state === 'skipped') return [false, 'NOT RUN: what is left does not load']
+  if (outcome.state !== 'failed') return [false, 'STILL GREEN']
   const [error = ''] = outcome.errors
-  if (NO_VERDICT.test(error)) return verdict(false, `NO VERDICT: ${error}`)
+  if (NO_VERDICT.test(error)) return [false, `NO VERDICT: ${error}`]
   const beside = besides === undefined ? undefined : of(besides)
   if (besides !== undefined && beside?.state !== 'passed') {
-    return verdict(false, `RED, AND SO IS: ${besides}: ${beside?.errors[0] ?? 'not run'}`)
+    return [false, `RED, AND SO IS: ${besides}: ${beside?.errors[0] ?? 'not run'}`]
   }
-  return verdict(true, error)
+  return [true, error]
 }
 
 function besidesOf({ test }: Row): string | undefined {
