@@ -100,7 +100,11 @@ test('what is read is what the schema says of it, for good and for bad', () => {
       const judged = Backlog.safeParse(JSON.parse(text))
       const read = readBacklog(Buffer.from(text))
       if (judged.success) expect(read).toEqual(judged.data.samples)
-      else expect(read).toBe(`payload-malformed: ${judged.error.issues[0]?.path.join('.')}`)
+      else {
+        // names below `variables` are not ours, and are not repeated
+        const path = judged.error.issues[0]?.path.join('.') ?? ''
+        expect(read).toBe(`payload-malformed: ${path.replace(/(^|\.)variables\..*$/su, '$1variables')}`)
+      }
     }),
     { numRuns: 3000 },
   )

@@ -52,7 +52,7 @@ function parseJson(payload: Buffer): unknown {
 function check<T>(schema: z.ZodType<T>, json: unknown): T | string {
   const result = schema.safeParse(json)
   if (result.success) return result.data
-  return `payload-malformed: ${result.error.issues[0]?.path.join('.') ?? ''}`
+  return `payload-malformed: ${fieldOf(result.error.issues[0]?.path ?? [])}`
 }
 
 /**
@@ -100,4 +100,10 @@ function isShort(value: unknown, length: number): value is string {
 
 function isObject(json: unknown): json is Readonly<Record<string, unknown>> {
   return typeof json === 'object' && json !== null && !Array.isArray(json)
+}
+
+/** As far as the names are ours: what stands below `variables` was named by whoever sent it. */
+function fieldOf(path: readonly PropertyKey[]): string {
+  const last = path.indexOf('variables')
+  return (last < 0 ? path : path.slice(0, last + 1)).join('.')
 }
