@@ -26,7 +26,7 @@ import type { Ingest } from './ingest.ts'
 import { Keepalive } from './keepalive.ts'
 import { Lane } from './lane.ts'
 import type { Limits } from './limits.ts'
-import type { Metrics } from './metrics.ts'
+import { hit, type Metrics } from './metrics.ts'
 import { noPersistence } from './persistence.ts'
 import type { RetainedStates } from './retained.ts'
 import type { Router } from './router.ts'
@@ -307,6 +307,7 @@ export class Broker {
       if (!session) return false
       const refused = refuseSubscribe(session, topic, clock.now(), limits)
       metrics.subscriptions.inc({ answer: refused ?? 'granted' })
+      if (refused === 'too-many-subscriptions') hit(metrics, 'subscriptionsPerConnection')
       if (refused) log.debug({ id: session.principal.id, filter: topic, reason: refused }, 'a subscription was refused')
       else {
         const granted = qos > 0 ? 1 : 0

@@ -213,6 +213,8 @@ test('a receiver that does not read loses QoS 0 first, then its connection', asy
   while (connection.send(big(1), undefined)) expect(connection.backlog).toBeLessThanOrEqual(DEFAULT_LIMITS.backlogBytes)
   expect(connection.destroyed).toBe(true)
   expect(await count('connections_cut_total')).toMatchObject([{ value: 1, labels: { reason: 'slow-receiver' } }])
+  const hits = (await count('limit_hits_total')).filter(({ value }) => value > 0).map(({ labels }) => labels.name)
+  expect(hits).toEqual(['backlog_bytes_qos0', 'backlog_bytes'])
   stop()
 })
 

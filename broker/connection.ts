@@ -5,8 +5,8 @@ import type { Logger } from 'pino'
 import { type Connect, readConnect } from './connect.ts'
 import { connack, type Frame, FrameReader, PACKET, type PublishFrame } from './frame.ts'
 import { inspect } from './guard.ts'
-import type { Limits } from './limits.ts'
-import type { Metrics } from './metrics.ts'
+import type { LimitName, Limits } from './limits.ts'
+import { hit, type Metrics } from './metrics.ts'
 import { Outbox } from './outbox.ts'
 import type { Cut, Refused } from './reasons.ts'
 import type { Slab, Turn } from './turn.ts'
@@ -144,6 +144,8 @@ export class Connection extends EventEmitter {
     const { metrics, log } = this.#options
     if (this.destroyed) return
     metrics.packetsRefused.inc({ reason })
+    const limit = this.#limitBehind(reason)
+    if (limit) hit(metrics, limit)
     log.info({ address: this.address, reason }, 'a client was refused')
     if (answer) this.answer(answer)
     this.destroy()
@@ -180,6 +182,7 @@ export class Connection extends EventEmitter {
     const backlog = this.backlog + end - start
     if (qos === 0 && backlog > limits.backlogBytesQos0) {
       metrics.deliveriesDropped.inc({ reason: 'slow-receiver' }, frame.count)
+      hit(metrics, 'backlogBytesQos0')
       return false
     }
     if (backlog > limits.backlogBytes || this.#unacknowledged >= limits.unacknowledgedDeliveries) {
@@ -340,6 +343,7 @@ export class Connection extends EventEmitter {
     if (verdict.do === 'close') this.refuse(verdict.reason)
     else if (verdict.do === 'answer') {
       this.#options.metrics.packetsRefused.inc({ reason: verdict.reason })
+      if (verdict.reason === 'too-many-filters') hit(this.#options.metrics, 'filtersPerSubscribe')
       this.answer(verdict.bytes)
     } else if (type === PACKET.puback) this.#acknowledged()
     else {
@@ -372,7 +376,16 @@ export class Connection extends EventEmitter {
     this.#outbox.appendWithId(bytes, start, end, { first, idAt, packetId: this.#packetId }, deviceId)
   }
 
+  #limitBehind(reason: Refused): LimitName | undefined {
+    if (reason === 'connect-too-late') return 'connectMs'
+    if (reason === 'payload-too-large') return 'payloadBytes'
+    if (reason !== 'packet-too-large') return undefined
+    return this.#phase === 'open' ? 'packetBytesAfterConnack' : 'packetBytesBeforeConnack'
+  }
+
   #cutSlow(): void {
+    const { metrics, limits } = this.#options
+    hit(metrics, this.#unacknowledged >= limits.unacknowledgedDeliveries ? 'unacknowledgedDeliveries' : 'backlogBytes')
     const { address, backlog } = this
     this.#options.log.info({ address, backlog, unacknowledged: this.#unacknowledged }, 'a receiver was too slow')
     this.cut('slow-receiver')

@@ -245,6 +245,7 @@ test('an agent that publishes faster than samples are stored is read from later;
   const ids = Array.from({ length: 40 }, (_, index) => index + 1)
   raw.write(Buffer.concat(ids.map((id) => publishPacket(deviceTopic(rack, 'state'), JSON.stringify(values(id)), id))))
   await expect.poll(() => raw.acknowledged(), { timeout: 20_000 }).toEqual(ids)
+  expect(await narrow.metric('limit_hits_total{name="unanswered_publishes"}')).toBeGreaterThan(0)
   raw.socket.destroy()
   await narrow.stop()
 })

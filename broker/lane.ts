@@ -233,7 +233,9 @@ class Publisher implements Taker {
     this.#unanswered.push(one)
     this.#unansweredBytes += one.bytes
     const isMuch = this.#unanswered.length >= this.#options.limits.unansweredPublishes
-    if (isMuch || this.#unansweredBytes >= MAX_UNANSWERED_BYTES) this.#connection.hold(HOLD.unanswered)
+    if (!isMuch && this.#unansweredBytes < MAX_UNANSWERED_BYTES) return
+    if (isMuch) hit(this.#options.metrics, 'unansweredPublishes')
+    this.#connection.hold(HOLD.unanswered)
   }
 
   #settle(one: Unanswered): void {
