@@ -1,4 +1,5 @@
 // Traps of several brokers on one PostgreSQL (TRAPS.md): a client is at one of them.
+import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { serveTests } from '../test/support/broker.ts'
 import type { Person } from '../test/support/world.ts'
@@ -45,26 +46,26 @@ test('T17: an agent that comes to another broker leaves the first, stays online,
   await expect.poll(isOnline).toBe(false)
 })
 
-/** Where others come under the same id it may be cut before it is answered. */
-const arrive = async (broker: TestBroker, person: Person, clientId: string) => {
+const signIn = async (broker: TestBroker, person: Person, clientId: string) => {
   const client = bare(() => {}, broker)
-  const code = await client.open({ clientId, username: 'any', password: person.token })
-  return { client, code }
+  expect(await client.open({ clientId, username: 'any', password: person.token })).toBe(0)
+  return client
 }
 
-const signIn = async (broker: TestBroker, person: Person, clientId: string) => {
-  const { client, code } = await arrive(broker, person, clientId)
-  expect(code).toBe(0)
-  return client
+/** At each of them, all in one moment; where others come under the same id one may be cut before it is answered. */
+async function arriveAtOnce(brokers: readonly TestBroker[], person: Person, clientId: string) {
+  const clients = brokers.map((broker) => bare(() => {}, broker))
+  await Promise.all(clients.map(({ socket }) => once(socket, 'connect')))
+  await Promise.all(clients.map((client) => client.open({ clientId, username: 'any', password: person.token })))
+  return clients
 }
 
 test('T17: of those that come to several brokers at once under one id, one stays, and only that one', async () => {
   const { ann, bob } = await world()
   const brokers = [served.broker, await anotherBroker(), await anotherBroker()]
   const bystander = await signIn(served.broker, bob, 'phone')
-  for (let round = 0; round < 5; round += 1) {
-    const arrivals = await Promise.all(brokers.map((broker) => arrive(broker, ann, 'phone')))
-    const clients = arrivals.map(({ client }) => client)
+  for (let round = 0; round < 20; round += 1) {
+    const clients = await arriveAtOnce(brokers, ann, `phone-${round}`)
     await expect.poll(() => clients.filter(({ isClosed }) => !isClosed).length, { timeout: 10_000 }).toBe(1)
     // another client's move, told after all of these, is done: so is everything that they were told
     const first = await signIn(served.broker, bob, `fence-${round}`)
