@@ -24,6 +24,7 @@ export default defineConfig({
     // Patience, not a bound: machines are shared, and what hangs is found all the same.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,
