@@ -126,6 +126,9 @@ test.each<[string, Buffer, Partial<ConnectRefusal> | Partial<Connect>]>([
   ['a client id of 65', connectPacket({ clientId: 'a'.repeat(65) }), { reason: 'client-id-invalid', code: 2 }],
   ['a client id with #', connectPacket({ clientId: 'a#' }), { reason: 'client-id-invalid', code: 2 }],
   ['a client id with NUL', connectPacket({ clientId: 'a\0b' }), { reason: 'connect-malformed' }],
+  ['a user name with a line break', connectPacket({ username: 'a\nb' }), { reason: 'connect-malformed' }],
+  ['a user name with what is no character', connectPacket({ username: 'a\uffff' }), { reason: 'connect-malformed' }],
+  ['a user name with what people write', connectPacket({ username: 'Zoë 😀' }), { username: 'Zoë 😀' }],
   ['keepalive 0', connectPacket({ keepalive: 0 }), { reason: 'keepalive-out-of-range', code: 5 }],
   ['keepalive 4', connectPacket({ keepalive: 4 }), { reason: 'keepalive-out-of-range', code: 5 }],
   ['keepalive 300', connectPacket({ keepalive: 300 }), { keepalive: 300 }],
@@ -165,7 +168,8 @@ test('a will with QoS 3 is refused', () => {
 test('a session that should be kept becomes a clean one', () => {
   const frame = asFrame(connectPacket({ clean: false }))
   expect(readConnect(frame)).toMatchObject({ clientId: 'raw' })
-  expect(frame.bytes).toEqual(connectPacket({ clean: true }))
+  // and its keepalive is watched by us
+  expect(frame.bytes).toEqual(connectPacket({ clean: true, keepalive: 0 }))
 })
 
 const publish = (topic: string, options: { qos?: 0 | 1 | 2; id?: number } = {}) =>
