@@ -105,6 +105,15 @@ export class FrameReader {
     return found === false ? undefined : found
   }
 
+  /** Forgets what waits, and gives its memory back: nobody may have a part of it. */
+  drop(): void {
+    freeNow(this.#chunk)
+    this.#chunk = NOTHING
+    this.#next = 0
+    this.#carry = NOTHING
+    this.#carried = 0
+  }
+
   #advanceCarried(): boolean | FrameFault {
     for (;;) {
       const total = this.#measure(this.#carry, 0, this.#carried)
@@ -126,6 +135,7 @@ export class FrameReader {
 
   /** Moves bytes of the chunk over until `wanted` are carried, or there are no more. */
   #take(wanted: number): void {
+    const isUntouched = this.#next === 0
     const count = Math.min(wanted - this.#carried, this.#chunk.length - this.#next)
     if (this.#carried + count > this.#carry.length) {
       const grown = Buffer.allocUnsafeSlow(Math.min(wanted, 2 * (this.#carried + count)))
@@ -136,6 +146,8 @@ export class FrameReader {
     this.#carried += count
     this.#next += count
     if (this.#next < this.#chunk.length) return
+    // all of it is elsewhere now, and no packet of it was handed out
+    if (isUntouched) freeNow(this.#chunk)
     this.#chunk = NOTHING
     this.#next = 0
   }
@@ -167,14 +179,28 @@ export class FrameReader {
   }
 }
 
+/** Less is not worth the asking. */
+const FREED_FROM_BYTES = 4096
+
+/**
+ * Memory that a socket has read into, up to 64 KiB each time, counts for the collector only when there is much of it: a
+ * thousand who are refused in one moment would leave 64 MiB behind. A buffer that is part of another stays as it is.
+ */
+export function freeNow({ buffer, length }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && length >= FREED_FROM_BYTES && length === buffer.byteLength) buffer.transfer(0)
+}
+
 export type TextAt = { readonly text: string; readonly end: number }
 
-/** A length-prefixed string at `at`, within the packet; `undefined` when it is cut off, not UTF-8 or holds NUL [MQTT-1.5.3]. */
+/**
+ * A length-prefixed string at `at`, within the packet; `undefined` when it is cut off, not UTF-8, or holds NUL, other control
+ * characters or what is no character at all: a server may refuse those [MQTT-1.5.3], and nobody has a use for them.
+ */
 export function textAt(bytes: Buffer, at: number): TextAt | undefined {
   const field = bytesAt(bytes, at)
   if (!field) return undefined
   const text = asUtf8(field.bytes)
-  return text === undefined || text.includes('\0') ? undefined : { text, end: field.end }
+  return text === undefined || NO_TEXT.test(text) ? undefined : { text, end: field.end }
 }
 
 /** Length-prefixed bytes at `at`, within the packet. */
@@ -184,6 +210,7 @@ export function bytesAt(bytes: Buffer, at: number): { readonly bytes: Buffer; re
   return end > bytes.length ? undefined : { bytes: bytes.subarray(at + 2, end), end }
 }
 
+const NO_TEXT = /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]/
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function asUtf8(bytes: Buffer): string | undefined {
