@@ -46,6 +46,16 @@ export type ModelReport = {
 type Sent = { readonly topic: string; readonly key: string; readonly qos: number }
 type Parted = { readonly what: string; readonly standing: readonly string[]; readonly after: readonly string[] }
 
+/** The clock stands still between its steps: by it, everything happens within one second. */
+const NO_RATES = {
+  livePerSecondPerDevice: 1e9,
+  publishesPerSecondPerAgent: 1e9,
+  bytesPerSecondPerAgent: 1e9,
+  publishesPerSecondPerCredential: 1e9,
+  bytesPerSecondPerCredential: 1e9,
+  connectBurstPerAddress: 1e9,
+  connectBurstPerClient: 1e9,
+}
 const PATIENCE_MS = 10_000
 const REMEMBERED = 4000
 const SHOWN = 30
@@ -60,7 +70,8 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
   await insertWorld(db, world, agents)
   const listener = await Listener.start(options.databaseUrl, log)
   const ports = { MQTT_PORT: '0', METRICS_PORT: '0', HOST: '127.0.0.1' }
-  const broker = await startBroker(readBrokerConfig({ DATABASE_URL: options.databaseUrl, ...ports }), log, clock)
+  const config = readBrokerConfig({ DATABASE_URL: options.databaseUrl, ...ports })
+  const broker = await startBroker({ ...config, limits: NO_RATES }, log, clock)
   const port = Number(new URL(broker.mqttUrl).port)
   const model = new Model({ ...options, db, listener, clock, random, world, agents, port })
   watched.model = model
