@@ -1,14 +1,13 @@
 // From an agent's publish to the commit: one ordered queue, written in groups, answered only when stored.
 import type { Clock } from '@ridethrough/db/clock.ts'
-import { type Advance, ensureSampleDay } from '@ridethrough/db/query/ingest.ts'
+import type { Advance } from '@ridethrough/db/query/ingest.ts'
 import { type SampleRow, toRow } from '@ridethrough/db/query/sample-row.ts'
-import { SampleStore } from '@ridethrough/db/query/sample-store.ts'
 import type { Db } from '@ridethrough/db/schema.ts'
 import type { Sample } from '@ridethrough/protocol/message/telemetry.ts'
 import type { Logger } from 'pino'
+import { GroupWriter, type OpenGroup } from './group-writer.ts'
 import { measureIngest } from './ingest-metrics.ts'
 import type { Metrics } from './metrics.ts'
-import { isStoreDown } from './store.ts'
 
 /** What one publish brought: a state is one sample, a backlog many. */
 export type Entry = {
@@ -25,6 +24,8 @@ export type IngestOptions = {
   readonly metrics: Metrics
   /** How long a publish may wait for the database. */
   readonly patienceMs: number
+  /** For tests: how many samples are sent ahead, and at most in a group. */
+  readonly groups?: { readonly flushAt: number; readonly most: number }
   /** Called after each commit and before the publishers are answered, with the entries in the order of the queue. */
   readonly onStored: (entries: readonly Entry[], advances: readonly Advance[]) => void
 }
@@ -39,7 +40,7 @@ type Waiting = {
   isSettled: boolean
 }
 
-/** How long the first of a group waits for others; while a group is being written, the next one gathers. */
+/** How long the first of a group waits for others; while a group commits, the next one is sent ahead when it has so many. */
 const FLUSH_AFTER_MS = 2
 const FLUSH_AT_SAMPLES = 1000
 const MAX_GROUP = { samples: 4000, bytes: 4 * 1024 * 1024 } as const
@@ -48,18 +49,20 @@ const CROWDED = { samples: 2 * MAX_GROUP.samples, bytes: 2 * MAX_GROUP.bytes } a
 /** Nothing is taken beyond this. In memory a sample takes about four times its bytes, as what was sent, object and row. */
 const MOST = { samples: 50_000, bytes: 32 * 1024 * 1024 } as const
 const RETRY_MS = 250
-const DAY_MS = 86_400_000
-/** Days that get a table of their own, counted from today: an agent's clock may be far off, and that is not worth a table. */
-const DAYS = { before: 400, after: 2 } as const
-
 export class Ingest {
   readonly #options: IngestOptions
-  readonly #store: SampleStore
-  /** Days since 1970 that have their table. */
-  readonly #days = new Set<number>()
+  readonly #sizes: { readonly flushAt: number; readonly most: number }
+  readonly #writer: GroupWriter<Waiting>
   #waiting: Waiting[] = []
-  /** The group that is being written. */
-  #inFlight: readonly Waiting[] = []
+  /** The group that is being committed, or written by itself. */
+  #finishing: readonly Waiting[] = []
+  /** The group behind it, whose rows are on their way. */
+  #ahead: OpenGroup<Waiting> | undefined
+  /** Something is written that bears nothing beside it: what comes next waits for its end. */
+  #isAlone = false
+  /** Of those that are not in a group yet. */
+  #gathered = 0
+  #onGathered: (() => void) | undefined
   #waitingSamples = 0
   #waitingBytes = 0
   readonly #wantRoom = new Set<() => void>()
@@ -70,13 +73,18 @@ export class Ingest {
 
   constructor(options: IngestOptions) {
     this.#options = options
-    this.#store = new SampleStore(options.db)
+    this.#sizes = options.groups ?? { flushAt: FLUSH_AT_SAMPLES, most: MAX_GROUP.samples }
+    this.#writer = new GroupWriter({
+      ...options,
+      onStored: (group, advances) => this.#answer(group, advances),
+      onRefused: (one, error) => this.#refuse(one, error),
+    })
     measureIngest(options.metrics.registry, {
       samples: () => this.#waitingSamples,
       bytes: () => this.#waitingBytes,
       lagSeconds: () => this.#lagSeconds(),
-      copied: () => this.#store.counts.copied,
-      again: () => this.#store.counts.again,
+      copied: () => this.#writer.counts.copied,
+      again: () => this.#writer.counts.again,
     })
   }
 
@@ -111,8 +119,11 @@ export class Ingest {
     this.#waiting.push({ entry, rows, bytes, since: this.#options.clock.monotonic(), done, isSettled: false })
     this.#count(rows.length, bytes)
     this.#patience ??= setInterval(() => this.#giveUpOnOld(), this.#options.patienceMs / 4)
-    if (this.#work) return
-    if (this.#waitingSamples >= FLUSH_AT_SAMPLES) this.#start()
+    this.#gathered += rows.length
+    const isEnough = this.#gathered >= this.#sizes.flushAt
+    if (this.#work) {
+      if (isEnough) this.#onGathered?.()
+    } else if (isEnough) this.#start()
     else this.#timer ??= setTimeout(() => this.#start(), FLUSH_AFTER_MS)
   }
 
@@ -132,25 +143,77 @@ export class Ingest {
     })
   }
 
+  /** Two groups at a time: the rows of one are on their way while the one before it commits. */
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const group = this.#nextGroup()
-      this.#inFlight = group
-      try {
-        await within(this.#options.patienceMs, this.#write(group))
-      } catch (error) {
-        this.#options.metrics.storeFailures.inc()
-        this.#options.log.warn(
-          { err: error, waiting: this.#waitingSamples },
-          'samples could not be stored, trying again',
-        )
-        this.#waiting.unshift(...group.filter(({ isSettled }) => !isSettled))
-        this.#giveUpOnOld()
-        if (this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    let former: Promise<void> | undefined
+    for (;;) {
+      if (former && (this.#isAlone || this.#gathered < this.#sizes.flushAt)) {
+        await (this.#isAlone ? former : Promise.race([former, this.#enough()]))
+        if (this.#isAlone) continue
       }
-      this.#inFlight = []
-      this.#makeRoom()
+      if (this.#waiting.length === 0) {
+        if (!former) return
+        await former
+        former = undefined
+        continue
+      }
+      const next = this.#writer.open(this.#nextGroup())
+      this.#ahead = next
+      await this.#writer.sent(next)
+      // What is answered is answered in the order of the queue, and never before the group in front is committed.
+      await former
+      // The group in front has failed, and this one waits behind it again.
+      if (this.#ahead !== next) continue
+      this.#ahead = undefined
+      former = this.#finish(next)
     }
+  }
+
+  /** Resolves when enough for a group has gathered. */
+  #enough(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onGathered = resolve
+    })
+  }
+
+  /** Never rejects. */
+  async #finish(open: OpenGroup<Waiting>): Promise<void> {
+    this.#finishing = open.group
+    this.#isAlone = !this.#writer.isAhead(open)
+    const failed = await this.#writer.commit(open)
+    if (failed) {
+      this.#isAlone = true
+      await this.#finishAlone(open, failed.error)
+    }
+    this.#isAlone = false
+    this.#finishing = []
+    this.#makeRoom()
+  }
+
+  async #finishAlone(open: OpenGroup<Waiting>, error: unknown): Promise<void> {
+    const behind = this.#ahead
+    this.#ahead = undefined
+    if (behind) this.#putBack(behind.group)
+    await Promise.all([this.#writer.abandon(open), behind && this.#writer.abandon(behind)])
+    try {
+      await this.#writer.write(open, error)
+    } catch (stillFailing) {
+      this.#options.metrics.storeFailures.inc()
+      this.#options.log.warn(
+        { err: stillFailing, waiting: this.#waitingSamples },
+        'samples could not be stored, trying again',
+      )
+      this.#putBack(open.group)
+      this.#finishing = []
+      this.#giveUpOnOld()
+      if (this.#waiting.length > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    }
+  }
+
+  /** In front of all that waits. */
+  #putBack(group: readonly Waiting[]): void {
+    this.#waiting.unshift(...group.filter(({ isSettled }) => !isSettled))
+    this.#gathered = countSamples(this.#waiting)
   }
 
   #nextGroup(): Waiting[] {
@@ -160,34 +223,17 @@ export class Ingest {
     for (const one of this.#waiting) {
       samples += one.rows.length
       bytes += one.bytes
-      if (count > 0 && (samples > MAX_GROUP.samples || bytes > MAX_GROUP.bytes)) break
+      if (count > 0 && (samples > this.#sizes.most || bytes > MAX_GROUP.bytes)) break
       count += 1
     }
-    return this.#waiting.splice(0, count)
+    const group = this.#waiting.splice(0, count)
+    this.#gathered -= countSamples(group)
+    return group
   }
 
-  /** Throws when the database does not answer. A sample that it refuses is found by halving, and takes nobody along. */
-  async #write(group: readonly Waiting[]): Promise<void> {
-    const { clock, metrics, log } = this.#options
-    const rows = group.flatMap((one) => one.rows)
-    const stop = metrics.commitSeconds.startTimer()
-    try {
-      await this.#ensureDays(rows)
-      const advances = await this.#store.store(rows, new Date(clock.now()))
-      stop()
-      metrics.samplesStored.inc(rows.length)
-      this.#answer(group, advances)
-    } catch (error) {
-      if (isStoreDown(error)) throw error
-      const [only] = group
-      if (group.length === 1 && only) {
-        log.error({ err: error, device: only.entry.deviceId }, 'the database refuses a sample')
-        return this.#settle(only, 'sample-refused')
-      }
-      const middle = Math.ceil(group.length / 2)
-      await this.#write(group.slice(0, middle))
-      await this.#write(group.slice(middle))
-    }
+  #refuse(one: Waiting, error: unknown): void {
+    this.#options.log.error({ err: error, device: one.entry.deviceId }, 'the database refuses a sample')
+    this.#settle(one, 'sample-refused')
   }
 
   #answer(group: readonly Waiting[], advances: readonly Advance[]): void {
@@ -206,10 +252,11 @@ export class Ingest {
   #giveUpOnOld(): void {
     const now = this.#options.clock.monotonic()
     const isOld = ({ since }: Waiting) => this.#isStopped || now - since > this.#options.patienceMs
-    for (const waiting of [...this.#inFlight, ...this.#waiting]) {
+    for (const waiting of [...this.#finishing, ...(this.#ahead?.group ?? []), ...this.#waiting]) {
       if (isOld(waiting)) this.#settle(waiting, 'store-unavailable')
     }
     this.#waiting = this.#waiting.filter(({ isSettled }) => !isSettled)
+    this.#gathered = countSamples(this.#waiting)
     this.#makeRoom()
   }
 
@@ -238,30 +285,12 @@ export class Ingest {
   }
 
   #lagSeconds(): number {
-    const oldest = this.#inFlight.find(({ isSettled }) => !isSettled) ?? this.#waiting[0]
+    const open = [this.#finishing, this.#ahead?.group ?? [], this.#waiting]
+    const oldest = open.map((group) => group.find(({ isSettled }) => !isSettled)).find((one) => one !== undefined)
     return oldest ? (this.#options.clock.monotonic() - oldest.since) / 1000 : 0
-  }
-
-  async #ensureDays(rows: readonly SampleRow[]): Promise<void> {
-    const today = Math.floor(this.#options.clock.now() / DAY_MS)
-    for (const { at } of rows) {
-      const day = Math.floor(at / DAY_MS)
-      if (this.#days.has(day) || day < today - DAYS.before || day > today + DAYS.after) continue
-      await ensureSampleDay(this.#options.db, new Date(day * DAY_MS).toISOString().slice(0, 10))
-      this.#days.add(day)
-    }
   }
 }
 
-/** A connection that hangs (a server that vanished without a word) must not hold up all that follow. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
+function countSamples(group: readonly Waiting[]): number {
+  return group.reduce((sum, { rows }) => sum + rows.length, 0)
 }

@@ -1,5 +1,5 @@
 // A Kysely over a pg pool, with types as the rest of the house expects them.
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import type { Db, Schema } from './schema.ts'
@@ -23,19 +23,17 @@ export function openDb(databaseUrl: string, log: Logger, options: { max?: number
   return db
 }
 
-/** A transaction with the connection that it runs on, for what Kysely has no words for (COPY). `db` must be what `openDb` gave. */
-export function transactionWithClient<T>(db: Db, work: (tx: Db, client: pg.PoolClient) => Promise<T>): Promise<T> {
+/** A connection of its own, for what Kysely has no words for (COPY), and a Kysely on it. `db` must be what `openDb` gave. */
+export async function takeConnection(db: Db): Promise<{ readonly client: pg.PoolClient; readonly on: Db }> {
   const pool = pools.get(db)
   if (!pool) throw new TypeError('this is no database that openDb has opened')
-  const connected = Promise.withResolvers<pg.PoolClient>()
-  const connect = () => {
-    connected.resolve(pool.connect())
-    return connected.promise
-  }
-  const alone = new Kysely<Schema>({
-    dialect: new PostgresDialect({ pool: { connect, end: async () => {}, options: {} } }),
+  const client = await pool.connect()
+  // Whoever took it gives it back: Kysely would after each statement.
+  const lent = { query: client.query.bind(client), release: () => {} } as PostgresPoolClient
+  const on = new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: { connect: async () => lent, end: async () => {}, options: {} } }),
   })
-  return alone.transaction().execute(async (tx) => work(tx, await connected.promise))
+  return { client, on }
 }
 
 /** How often a text is sent to one connection before it is worth preparing, and how many are prepared at most. */

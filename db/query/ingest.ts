@@ -13,7 +13,7 @@ export type Advance = { readonly deviceId: string; readonly seq: number; readonl
 export type NewestSample = DeviceSample
 
 /** PostgreSQL refuses payloads of 8000 bytes; an id and its comma take 37. */
-const IDS_PER_NOTIFICATION = 200
+export const IDS_PER_NOTIFICATION = 200
 
 /**
  * Stores the samples in their order and moves each device's state forward, never back. Repeats and samples of devices

@@ -1,12 +1,8 @@
 // Many samples a second: COPY for devices whose rows are expected to be new, the careful statement for all others.
-import { once } from 'node:events'
-import { sql } from 'kysely'
-import type pg from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
-import { transactionWithClient } from '../pool.ts'
 import type { Db } from '../schema.ts'
 import { type Advance, storeRows, tellDeviceStates } from './ingest.ts'
-import { COPIED_COLUMNS, encodeRows, type SampleRow } from './sample-row.ts'
+import type { SampleRow } from './sample-row.ts'
+import { SampleWrite, StateMissing } from './sample-write.ts'
 
 /** So many devices are remembered (about 150 bytes each); beyond it, the one that was learnt first is learnt anew. */
 const MAX_REMEMBERED = 100_000
@@ -44,28 +40,61 @@ export class SampleStore {
   /** All or nothing. Throws what PostgreSQL says where not even the careful statement could store them. */
   async store(rows: readonly SampleRow[], receivedAt: Date): Promise<readonly Advance[]> {
     const split = this.#split(rows)
-    if (split.copied.length === 0) return this.#transact({ ...split, others: rows }, receivedAt)
+    if (split.copied.length === 0) return this.#storeCarefully(rows, receivedAt)
+    const write = new SampleWrite(this.#db, split.copied, split.newest, receivedAt)
     try {
-      const advances = await this.#transact(split, receivedAt)
-      this.counts.copied += split.copied.length
-      return advances
+      return await this.#commit(write, split, receivedAt)
     } catch (error) {
-      if (!this.#learn(error)) throw error
-      this.counts.again += 1
-      return this.#transact({ copied: [], newest: [], others: rows }, receivedAt)
+      await write.abandon()
+      return this.storeAgain(rows, receivedAt, error)
     }
   }
 
-  async #transact({ copied, newest, others }: Split, receivedAt: Date): Promise<readonly Advance[]> {
-    const { advances, fresh } = await transactionWithClient(this.#db, async (tx, client) => {
-      if (copied.length > 0) await copyRows(client, copied, receivedAt)
-      const moved = copied.length > 0 ? await moveStates(tx, newest, receivedAt) : []
-      const stored = others.length > 0 ? await storeRows(tx, others, receivedAt) : undefined
-      const all = stored ? [...moved, ...stored.advances] : moved
-      await tellDeviceStates(tx, all)
-      return { advances: all, fresh: stored?.fresh }
+  /**
+   * Sends the rows ahead, to be stored by `commit`. `undefined`: not all of them can go by COPY, so that nothing may be
+   * under way beside them, and they are for `store`.
+   */
+  open(rows: readonly SampleRow[], receivedAt: Date): SampleWrite | undefined {
+    const { copied, newest, others } = this.#split(rows)
+    if (others.length > 0) return undefined
+    return new SampleWrite(this.#db, copied, newest, receivedAt)
+  }
+
+  /** Throws what was in the way; then the write is to be abandoned, and its rows are for `storeAgain`. */
+  async commit(write: SampleWrite, rows: readonly SampleRow[]): Promise<readonly Advance[]> {
+    const advances = await write.commit()
+    this.counts.copied += rows.length
+    return advances
+  }
+
+  /** After COPY has failed with this error: throws it where the rows were not at fault. */
+  async storeAgain(rows: readonly SampleRow[], receivedAt: Date, error: unknown): Promise<readonly Advance[]> {
+    if (!this.#learn(error)) throw error
+    this.counts.again += 1
+    return this.#storeCarefully(rows, receivedAt)
+  }
+
+  async #commit(write: SampleWrite, { copied, others }: Split, receivedAt: Date): Promise<readonly Advance[]> {
+    if (others.length === 0) return this.commit(write, copied)
+    let fresh: ReadonlyMap<string, number> = new Map()
+    const advances = await write.commit(async (tx) => {
+      const stored = await storeRows(tx, others, receivedAt)
+      await tellDeviceStates(tx, stored.advances)
+      fresh = stored.fresh
+      return stored.advances
     })
-    if (fresh) this.#acquit(others, fresh)
+    this.counts.copied += copied.length
+    this.#acquit(others, fresh)
+    return advances
+  }
+
+  async #storeCarefully(rows: readonly SampleRow[], receivedAt: Date): Promise<readonly Advance[]> {
+    const { advances, fresh } = await this.#db.transaction().execute(async (tx) => {
+      const stored = await storeRows(tx, rows, receivedAt)
+      await tellDeviceStates(tx, stored.advances)
+      return stored
+    })
+    this.#acquit(rows, fresh)
     return advances
   }
 
@@ -124,59 +153,6 @@ export class SampleStore {
       return
     }
   }
-}
-
-/** Devices that had a state have none any more: they are not registered, or not as what they were. */
-class StateMissing extends Error {
-  readonly deviceIds: readonly string[]
-
-  constructor(deviceIds: readonly string[]) {
-    super('devices have lost their state')
-    this.deviceIds = deviceIds
-  }
-}
-
-async function copyRows(client: pg.PoolClient, rows: readonly SampleRow[], receivedAt: Date): Promise<void> {
-  const stream = client.query(copyFrom(`copy sample (${COPIED_COLUMNS}) from stdin (format binary)`))
-  const taken = once(stream, 'finish')
-  // The first error rejects. Another may follow, when what is left of the rows meets a COPY that has ended already.
-  stream.on('error', () => {})
-  stream.end(encodeRows(rows, receivedAt))
-  await taken
-}
-
-/** The newest row of each device becomes its state, unless it has a newer one. What the row leaves out stays what it was. */
-async function moveStates(tx: Db, rows: readonly SampleRow[], receivedAt: Date): Promise<Advance[]> {
-  const column = (name: keyof SampleRow) => sql.val(rows.map((row) => row[name]))
-  const measuredAt = rows.map(({ at, problem }) => (problem === null ? new Date(at) : null))
-  const { rows: answers } = await sql<{ deviceId: string; seq: number | null }>`
-    with newest as (
-      select * from unnest(
-        ${column('deviceId')}::uuid[], ${column('seq')}::bigint[], ${sql.val(measuredAt)}::timestamptz[], ${column('status')}::text[],
-        ${column('variables')}::jsonb[], ${column('problem')}::text[], ${column('detail')}::text[],
-        ${sql.val(rows.map(({ at }) => new Date(at)))}::timestamptz[]
-      ) as t(device_id, seq, at, status, variables, problem, detail, since)
-    ),
-    moved as (
-      update device_state as state set
-        seq = newest.seq, received_at = ${receivedAt},
-        at = coalesce(newest.at, state.at), status = coalesce(newest.status, state.status), variables = coalesce(newest.variables, state.variables),
-        problem = newest.problem, problem_detail = newest.detail,
-        problem_since = case
-          when newest.problem is null then null
-          when newest.problem = state.problem then state.problem_since
-          else newest.since end
-      from newest where newest.device_id = state.device_id and newest.seq > state.seq
-      returning state.device_id, state.seq
-    )
-    select device_id as "deviceId", seq from moved
-    union all
-    select device_id, null from newest where not exists (select from device_state where device_state.device_id = newest.device_id)`.execute(
-    tx,
-  )
-  const missing = answers.filter(({ seq }) => seq === null)
-  if (missing.length > 0) throw new StateMissing(missing.map(({ deviceId }) => deviceId))
-  return answers.map(({ deviceId, seq }) => ({ deviceId, seq: seq ?? 0, isFirst: false }))
 }
 
 function countByDevice(rows: readonly SampleRow[]): Map<string, number> {

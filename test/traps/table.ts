@@ -64,9 +64,10 @@ export const TRAPS: readonly Row[] = [
   ),
   row(
     'T2',
-    'one ordered queue: a group is written when the one before it is stored',
+    'one ordered queue: a group is committed when the one before it is stored',
     [STORE, 'T2: 500 messages at QoS 1 through a slow store: all acknowledged, all stored, all delivered'],
-    patch('broker/ingest.ts', 'await within(this.#options.patienceMs,', 'void within(this.#options.patienceMs,'),
+    patch('broker/ingest.ts', 'await this.#writer.sent(next)', 'void this.#writer.sent(next)'),
+    patch('broker/ingest.ts', 'former = this.#finish(next)', 'void this.#finish(next)'),
   ),
   row(
     'T3',
