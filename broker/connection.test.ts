@@ -196,6 +196,32 @@ async function pair() {
   }
 }
 
+test('what a stranger has sent does not stay in memory once it is refused, nor what it goes on to send', async () => {
+  const { socket, connection, count, stop } = await pair()
+  const sent = (first: number) => Buffer.alloc(64 * 1024, first)
+  const [junk, more] = [sent(0xff), sent(0)]
+  socket.emit('data', junk)
+  socket.emit('data', more)
+  expect(connection.destroyed).toBe(true)
+  expect(await count('packets_refused_total')).toMatchObject([{ labels: { reason: 'connect-missing' } }])
+  expect([junk.length, more.length]).toEqual([0, 0])
+  stop()
+})
+
+test('half a CONNECT is held once, and what lies beside it is left alone', async () => {
+  const { socket, connection, stop } = await pair()
+  const half = Buffer.concat([Buffer.from([0x10, 0x80, 0x80, 0x01]), Buffer.alloc(8000)])
+  const own = Buffer.from(half.buffer.slice(half.byteOffset, half.byteOffset + half.length))
+  socket.emit('data', own)
+  expect(own.length).toBe(0)
+  const wide = Buffer.alloc(16 * 1024, 7)
+  socket.emit('data', wide.subarray(0, 5000))
+  expect(wide.every((byte) => byte === 7)).toBe(true)
+  expect(wide.length).toBe(16 * 1024)
+  expect(connection.destroyed).toBe(false)
+  stop()
+})
+
 const big = (qos: QoS) => encodePublish('a', Buffer.alloc(32 * 1024, 'x'), qos, false)
 
 test('a receiver that does not read loses QoS 0 first, then its connection', async () => {

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import { type Connect, readConnect } from './connect.ts'
-import { connack, type Frame, FrameReader, PACKET, type PublishFrame } from './frame.ts'
+import { connack, type Frame, FrameReader, freeNow, PACKET, type PublishFrame } from './frame.ts'
 import { inspect } from './guard.ts'
 import type { LimitName, Limits } from './limits.ts'
 import { hit, type Metrics } from './metrics.ts'
@@ -24,7 +24,7 @@ const COUNTED_AS = { forEngine: 8192, acknowledgement: 64 } as const
 const STALE_MS = 10
 
 /** Why a connection is not read from for now; each is a bit. */
-export const HOLD = { turn: 1, unanswered: 2, rate: 4, engine: 8, store: 16 } as const
+export const HOLD = { turn: 1, unanswered: 2, rate: 4, engine: 8, store: 16, stopping: 32 } as const
 export type Hold = (typeof HOLD)[keyof typeof HOLD]
 
 export type ConnectionOptions = {
@@ -249,6 +249,8 @@ export class Connection extends EventEmitter {
     this.#handOver()
     this.destroyed = true
     this.#outbox.clear()
+    // samples that wait to be stored may lie in what an open one has read
+    if (this.#phase !== 'open') this.#reader.drop()
     // who has never said anything that makes sense is owed nothing, not even a reading of the rest
     if (this.#phase === 'expecting' && !owesAnswer) this.#socket.destroy()
     if (!this.#socket.destroyed) {
@@ -266,6 +268,7 @@ export class Connection extends EventEmitter {
   #receive(chunk: Buffer): void {
     if (this.destroyed) {
       this.#lingered += chunk.length
+      freeNow(chunk)
       if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
       return
     }
@@ -327,7 +330,7 @@ export class Connection extends EventEmitter {
       clearTimeout(this.#connectTimer)
       this.#phase = 'connecting'
       this.#options.onConnect(this, connect)
-      this.#toEngine(frame.bytes)
+      if (!this.destroyed) this.#toEngine(frame.bytes)
     }
   }
 

@@ -69,9 +69,10 @@ type Hold = keyof typeof HOLD
 type Look = { backlog: number; most: number; readonly held: Record<Hold, number> }
 
 const HOLDS = Object.keys(HELD) as readonly Hold[]
+const NONE_HELD: Readonly<Record<Hold, number>> = { turn: 0, unanswered: 0, rate: 0, engine: 0, store: 0, stopping: 0 }
 
 function lookAt(connections: Iterable<Connection>): Look {
-  const look: Look = { backlog: 0, most: 0, held: { turn: 0, unanswered: 0, rate: 0, engine: 0, store: 0 } }
+  const look: Look = { backlog: 0, most: 0, held: { ...NONE_HELD } }
   for (const { backlog, holds } of connections) {
     look.backlog += backlog
     if (backlog > look.most) look.most = backlog

@@ -153,6 +153,7 @@ export const HELD = {
   rate: 'it sends faster than allowed',
   engine: 'its last packet is being worked on',
   store: 'the database is behind',
+  stopping: 'the broker is about to hang up',
 } as const satisfies Record<keyof typeof HOLD, string>
 
 export const KINDS = { agent: 'agents', person: 'persons and programs' } as const
