@@ -30,6 +30,7 @@ type Wanted = { readonly presence: Presence; readonly at: Date; readonly onStore
 /** Which devices of an inventory belong to another agent, or why nothing of it was stored. */
 type Taken = { readonly refused: readonly string[] } | { readonly error: unknown }
 
+const GONE: Presence = { online: false, version: null, intervalS: null }
 const RETRY_MS = 500
 /** When thousands come back at once they are written down together, so many in a statement. */
 const MOST_AT_ONCE = 500
@@ -42,6 +43,8 @@ export class Agents {
   readonly #wanted = new Map<string, Wanted>()
   readonly #inventories: Collector<Found, Taken>
   readonly #registered: Collector<string, readonly Registered[]>
+  /** Said to be gone for good: whatever is heard of them after that is older, or the same. */
+  readonly #left = new Set<string>()
   #work: Promise<void> | undefined
   #isStopped = false
 
@@ -61,7 +64,19 @@ export class Agents {
 
   /** The socket is gone: nobody else will say so, whatever became of its last will. */
   reportGone(agentId: string): void {
-    void this.#setPresence(agentId, { online: false, version: null, intervalS: null })
+    void this.#setPresence(agentId, GONE)
+  }
+
+  /** All of these are about to be hung up on. Resolves when it is written down, or `patienceMs` have passed. */
+  async leaveAll(agentIds: readonly string[], patienceMs: number): Promise<void> {
+    const written = agentIds.map((id) => this.#setPresence(id, GONE))
+    for (const id of agentIds) this.#left.add(id)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs)
+    })
+    await Promise.race([Promise.all(written), late])
+    clearTimeout(timer)
   }
 
   /** Stores what an agent has found and will be known by, and answers with what is registered. False when it must not be believed. */
@@ -101,6 +116,7 @@ export class Agents {
   }
 
   #setPresence(agentId: string, presence: Presence): Promise<void> {
+    if (this.#left.has(agentId)) return Promise.resolve()
     const { promise, resolve } = Promise.withResolvers<void>()
     const before = this.#wanted.get(agentId)
     // what was said of version and interval still counts when a mere "gone" replaces it

@@ -15,7 +15,7 @@ import type { Agents } from './agents.ts'
 import { type Authenticator, CODE_OF } from './authenticate.ts'
 import { refuseSubscribe } from './authorize.ts'
 import { CONNACK, type Connect, type Will } from './connect.ts'
-import { Connection } from './connection.ts'
+import { Connection, HOLD } from './connection.ts'
 import type { Delivery } from './deliver.ts'
 import type { Elsewhere } from './elsewhere.ts'
 import { noEmitter } from './emitter.ts'
@@ -61,6 +61,9 @@ type EngineClient = Client & {
 const PARSER_SETTINGS = { protocolVersion: 4 }
 /** The engine's own answers wait this long for a receiver that does not read. */
 const DRAIN_TIMEOUT_MS = 5000
+
+/** So long a stop waits for the database to take down who is gone; what it has not taken then is corrected at the next start. */
+const GOODBYE_MS = 3000
 
 /** Beyond a limit that time or another's leaving makes good. */
 const COME_BACK = 'come-back-later'
@@ -137,8 +140,19 @@ export class Broker {
     delete (session.client as EngineClient).subscriptions[filter]
   }
 
+  /**
+   * What takes a while comes first, while everybody is still connected and waits: who was hung up on is back within two
+   * seconds, and if nobody is there then, waits longer each time.
+   */
   async stop(): Promise<void> {
+    const { agents, sessions } = this.#parts
     this.#keepalive.stop()
+    for (const connection of this.#connections) connection.hold(HOLD.stopping)
+    const here = [...sessions.all()].map(({ principal }) => principal)
+    await agents.leaveAll(
+      here.filter(({ kind }) => kind === 'agent').map(({ id }) => id),
+      GOODBYE_MS,
+    )
     const closed = [...this.#connections].map(
       (connection) => new Promise<void>((resolve) => connection.once('close', () => resolve())),
     )

@@ -12,10 +12,10 @@ test('few are shown out at once; many one after the other, everybody once', asyn
   expect(gone).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 })
 
-test('nobody waits longer for a slower pace than a hundred steps take', () => {
+test('all are gone within a second, whatever the pace', () => {
   let gone = 0
   void spread(Array.from({ length: 1000 }), 1, () => {
     gone += 1
   })
-  expect(gone).toBe(10)
+  expect(gone).toBe(100)
 })

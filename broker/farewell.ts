@@ -2,10 +2,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 const STEP_MS = 100
-/** However many there are: whoever stops a server does not wait for ever. */
-const MOST_STEPS = 100
+/**
+ * However many there are, they leave within a second, the shortest that an agent waits before it comes back: while others are
+ * still shown out it would find nobody, and after each try in vain it waits up to twice as long.
+ */
+const MOST_STEPS = 10
 
-/** Calls `each` for all of them, the first at once and no more than so many in a second, within ten seconds. */
+/** Calls `each` for all of them, the first at once and no more than so many in a second, but all within one. */
 export async function spread<Item>(
   items: Iterable<Item>,
   perSecond: number,

@@ -62,7 +62,7 @@ export const LIMITS = {
     1_000_000,
     COME_BACK,
   ),
-  signInWaitMs: limit('connection', 7000, 'ms until its turn to sign in', 100, 60_000, COME_BACK),
+  signInWaitMs: limit('connection', 4000, 'ms until its turn to sign in', 100, 60_000, COME_BACK),
   enrolmentsPerMinutePerAddress: limit('address', 20, 'new agents/min', 0, ENDLESS, 'CONNACK 5'),
   unclaimedAgents: limit('broker', 1000, 'agents without a claimed device', 0, ENDLESS, 'CONNACK 5 for new ones'),
   keepaliveMinS: limit('connection', 5, 's', 1, 60, 'CONNACK 5 below it'),

@@ -5,10 +5,10 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 const BACKLOG = 4096
 /**
  * libuv takes in one connection for each listening socket and turn of the event loop. Under load a turn takes a while, and
- * whoever waits in the kernel waits unseen: for its timeout, not for its turn. So there are several, between which the
- * kernel divides who comes.
+ * whoever waits in the kernel waits unseen: for its timeout, not for its turn. So there are many, between which the
+ * kernel divides who comes, and the waiting is done where it is in order, counted and bounded: before the sign-in.
  */
-const SOCKETS = 8
+const SOCKETS = 128
 
 export type Listening = { readonly port: number; readonly servers: readonly Server[] }
 

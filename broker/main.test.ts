@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../test/support/database.ts'
 import { makeAgent, makeDevice, makePerson } from '../test/support/world.ts'
@@ -44,6 +45,39 @@ test('stopping shows everybody out, stores what waits, and says of every agent t
   expect(await db.selectFrom('edge').select('id').execute()).toEqual([])
   const refused = connect(broker.port, '127.0.0.1')
   expect(await once(refused, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }])
+})
+
+test('an agent that is hung up on is gone in the database already, so that the next broker is there the sooner', async () => {
+  const { db } = database
+  const broker = await startTestBroker(database.url)
+  const agent = await makeAgent(db)
+  const sender = await connectAgent(broker, agent)
+  await sender.publish(statusTopic(agent), statusOf(true))
+  const online = () => db.selectFrom('agent').select('online').where('id', '=', agent.agentId).executeTakeFirst()
+  expect(await online()).toEqual({ online: true })
+  let isClosed = false
+  void sender.closed.then(() => {
+    isClosed = true
+  })
+  const { stopped } = await db.transaction().execute(async (tx) => {
+    // whoever writes to this agent waits for us
+    await tx.selectFrom('agent').select('id').where('id', '=', agent.agentId).forUpdate().execute()
+    const stopped = broker.stop()
+    await expect
+      .poll(async () => {
+        const { rows } =
+          await sql`select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`.execute(
+            db,
+          )
+        return rows.length
+      })
+      .toBe(1)
+    expect(isClosed).toBe(false)
+    return { stopped }
+  })
+  await stopped
+  await sender.closed
+  expect(await online()).toEqual({ online: false })
 })
 
 test('a broker that starts says of agents that a dead one left online that they are gone, and knows every state', async () => {
