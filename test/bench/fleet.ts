@@ -21,7 +21,17 @@ export type FleetOptions = {
 }
 
 /** What happened since it was last taken. */
-export type Tally = { connectMs: number[]; refused: number[]; closed: number; failed: number }
+export type Tally = {
+  /** From the first packet to the server, and from when the kernel had the connection, until CONNACK. */
+  readonly connectMs: number[]
+  readonly answerMs: number[]
+  readonly refused: number[]
+  closed: number
+  /** Tries that came to nothing: nobody was there, nobody answered in time, or it was closed before CONNACK. */
+  absent: number
+  unanswered: number
+  failed: number
+}
 
 /** As long as ours waits for CONNACK. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -69,6 +79,8 @@ class Member {
   #rest: Buffer = Buffer.alloc(0)
   #attempt = -1
   #since = 0
+  #reachedAt = 0
+  #why: 'absent' | 'unanswered' | 'failed' = 'failed'
   #isReady = false
   #unacknowledged: Buffer | undefined
   #isStopped = false
@@ -104,19 +116,27 @@ class Member {
     const { port } = this.#options
     const socket = connect({ port, host: '127.0.0.1', localAddress: this.#localAddress, noDelay: true })
     this.#socket = socket
-    socket.once('connect', () => socket.write(this.#greeting[0] as Buffer))
+    this.#why = 'failed'
+    socket.once('connect', () => {
+      this.#reachedAt = performance.now()
+      socket.write(this.#greeting[0] as Buffer)
+    })
     socket.on('data', (chunk) => this.#read(chunk))
-    socket.on('error', () => {
-      // 'close' follows
+    // 'close' follows
+    socket.on('error', (error) => {
+      if ('code' in error && error.code === 'ECONNREFUSED') this.#why = 'absent'
     })
     socket.once('close', () => this.#left())
-    this.#timer = setTimeout(() => socket.destroy(), CONNECT_TIMEOUT_MS)
+    this.#timer = setTimeout(() => {
+      this.#why = 'unanswered'
+      socket.destroy()
+    }, CONNECT_TIMEOUT_MS)
   }
 
   #left(): void {
     this.#count((tally) => {
       if (this.isConnected) tally.closed += 1
-      else tally.failed += 1
+      else tally[this.#why] += 1
     })
     this.isConnected = false
     this.#isReady = false
@@ -156,7 +176,11 @@ class Member {
       return
     }
     this.isConnected = true
-    this.#count((tally) => tally.connectMs.push(performance.now() - this.#since))
+    const now = performance.now()
+    this.#count((tally) => {
+      tally.connectMs.push(now - this.#since)
+      tally.answerMs.push(now - this.#reachedAt)
+    })
     for (const packet of this.#greeting.slice(1)) this.#socket?.write(packet)
   }
 
@@ -208,5 +232,5 @@ function publish(topic: string, payload: object, messageId: number): Buffer {
 }
 
 function emptyTally(): Tally {
-  return { connectMs: [], refused: [], closed: 0, failed: 0 }
+  return { connectMs: [], answerMs: [], refused: [], closed: 0, absent: 0, unanswered: 0, failed: 0 }
 }
