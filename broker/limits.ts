@@ -33,8 +33,8 @@ export const LIMITS = {
   connectionsPerCredential: limit('credential', 100, 'connections', 1, 1_000_000, COME_BACK),
   unsignedConnections: limit('broker', 12_000, 'connections before CONNACK', 1, 1_000_000, CLOSED),
   unsignedConnectionsPerAddress: limit('address', 1000, 'connections before CONNACK', 1, 1_000_000, CLOSED),
-  unsignedBytes: limit('broker', 16 * MIB, 'bytes held before CONNACK', 16 * KIB, 1024 * MIB, CLOSED),
-  unsignedBytesPerAddress: limit('address', 4 * MIB, 'bytes held before CONNACK', 16 * KIB, 1024 * MIB, CLOSED),
+  unsignedBytes: limit('broker', 8 * MIB, 'bytes held before CONNACK', 16 * KIB, 1024 * MIB, CLOSED),
+  unsignedBytesPerAddress: limit('address', 2 * MIB, 'bytes held before CONNACK', 16 * KIB, 1024 * MIB, CLOSED),
   handshakes: limit(
     'broker',
     2000,

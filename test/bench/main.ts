@@ -44,7 +44,7 @@ const BENCHES: Readonly<
     run: benchScale,
   },
   stalled: {
-    what: 'readers that stop reading: --viewers 1000 --stalled 100 --rate 25 --bytes 4000 --seconds 15',
+    what: 'readers that stop reading: --viewers 1000 --stalled 100 --rate 20 --bytes 300 --seconds 15',
     run: benchStalled,
   },
   storm: {

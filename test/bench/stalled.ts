@@ -41,7 +41,7 @@ type Scene = {
 }
 
 export async function benchStalled(numbers: Numbers): Promise<Figures> {
-  const { viewers = 1000, stalled = 100, rate = 25, bytes = 4000, seconds = 15, patience = 60 } = numbers
+  const { viewers = 1000, stalled = 100, rate = 20, bytes = 300, seconds = 15, patience = 60 } = numbers
   const database = await startBenchDatabase()
   try {
     const world = await seed(database.db, viewers, stalled)
