@@ -10,7 +10,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../test/support/database.ts'
 import { makeAgent, makeDevice, makePerson, makeShare, revokeShare } from '../test/support/world.ts'
-import { Connection } from './connection.ts'
+import { Connection, type ConnectionOptions } from './connection.ts'
 import { encodePublish, type QoS } from './frame.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { createMetrics } from './metrics.ts'
@@ -163,7 +163,7 @@ test('random bytes by the thousand end their own connection only', async () => {
 })
 
 /** Both ends of a socket, the broker's side wrapped. */
-async function pair() {
+async function pair(more: Partial<ConnectionOptions> = {}) {
   const accepted = Promise.withResolvers<Socket>()
   const server = createServer((socket) => accepted.resolve(socket)).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -178,6 +178,7 @@ async function pair() {
     metrics,
     log: pino({ level: 'silent' }),
     onConnect: () => {},
+    ...more,
   })
   far.on('error', () => {})
   return {
@@ -205,6 +206,23 @@ test('what a stranger has sent does not stay in memory once it is refused, nor w
   expect(connection.destroyed).toBe(true)
   expect(await count('packets_refused_total')).toMatchObject([{ labels: { reason: 'connect-missing' } }])
   expect([junk.length, more.length]).toEqual([0, 0])
+  stop()
+})
+
+test('who brings more than may be held is refused before its CONNECT costs a sign-in', async () => {
+  let connects = 0
+  const { socket, count, stop } = await pair({
+    mayHold: (bytes) => bytes <= 1000,
+    onConnect: () => {
+      connects += 1
+    },
+  })
+  socket.emit(
+    'data',
+    Buffer.concat([connectPacket({ username: 'ann', password: Buffer.from('x') }), Buffer.alloc(1000)]),
+  )
+  expect(connects).toBe(0)
+  expect(await count('packets_refused_total')).toMatchObject([{ labels: { reason: 'too-much-before-connack' } }])
   stop()
 })
 

@@ -272,7 +272,7 @@ export class Connection extends EventEmitter {
       if (this.#lingered > LINGER_BYTES) this.#socket.destroy()
       return
     }
-    const { mayHold, metrics } = this.#options
+    const { metrics } = this.#options
     this.isHeard = true
     metrics.counts.bytesIn += chunk.length
     this.#reader.feed(chunk)
@@ -280,9 +280,18 @@ export class Connection extends EventEmitter {
       this.refuse('connect-missing')
       return
     }
+    // before its CONNECT is looked at: whoever is refused for what comes behind it shall not cost a sign-in
+    if (!this.#mayHold()) {
+      this.refuse('too-much-before-connack')
+      return
+    }
     this.#spend(chunk.length)
     this.#pump()
-    if (this.#phase !== 'open' && mayHold?.(this.#reader.held) === false) this.refuse('too-much-before-connack')
+    if (!this.#mayHold()) this.refuse('too-much-before-connack')
+  }
+
+  #mayHold(): boolean {
+    return this.#phase === 'open' || this.#options.mayHold?.(this.#reader.held) !== false
   }
 
   /** Whoever has used up a share of this turn goes on in the next one. */
