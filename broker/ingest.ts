@@ -43,9 +43,10 @@ type Waiting = {
 /** How long the first of a group waits for others; while a group commits, the next one is sent ahead when it has so many. */
 const FLUSH_AFTER_MS = 2
 const FLUSH_AT_SAMPLES = 1000
-const MAX_GROUP = { samples: 4000, bytes: 4 * 1024 * 1024 } as const
-/** From here on publishers should not be read from: one group is being written, and the next is complete. */
-const CROWDED = { samples: 2 * MAX_GROUP.samples, bytes: 2 * MAX_GROUP.bytes } as const
+/** What the kernel takes in one go, and what comes back in one burst of acknowledgements and new publishes: both hold up the loop. */
+const MAX_GROUP = { samples: 2000, bytes: 2 * 1024 * 1024 } as const
+/** From here on publishers should not be read from: the database has enough to do until they are read again. */
+const CROWDED = { samples: 8000, bytes: 8 * 1024 * 1024 } as const
 /** Nothing is taken beyond this. In memory a sample takes about four times its bytes, as what was sent, object and row. */
 const MOST = { samples: 50_000, bytes: 32 * 1024 * 1024 } as const
 const RETRY_MS = 250
@@ -65,7 +66,9 @@ export class Ingest {
   #onGathered: (() => void) | undefined
   #waitingSamples = 0
   #waitingBytes = 0
-  readonly #wantRoom = new Set<() => void>()
+  #wantRoom = new Set<() => void>()
+  /** Those of them who are being given it. */
+  #getRoom = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
   #patience: NodeJS.Timeout | undefined
   #work: Promise<void> | undefined
@@ -88,8 +91,15 @@ export class Ingest {
     })
   }
 
-  /** More than can be written next is waiting: whoever can should stop reading publishers, and ask `onRoom`. */
+  /**
+   * More waits than should, or somebody waits for room: whoever can should stop reading publishers, and ask `onRoom`. If
+   * those who have not been stopped went on, those who were would never see half of it gone.
+   */
   get isCrowded(): boolean {
+    return this.#wantRoom.size > 0 || this.#isFull
+  }
+
+  get #isFull(): boolean {
     return this.#waitingSamples >= CROWDED.samples || this.#waitingBytes >= CROWDED.bytes
   }
 
@@ -98,13 +108,14 @@ export class Ingest {
    * further than until it is crowded again, so that nobody is passed over. The same function waits only once.
    */
   onRoom(then: () => void): void {
-    if (this.#wantRoom.size > 0 || this.isCrowded) this.#wantRoom.add(then)
+    if (this.isCrowded) this.#wantRoom.add(then)
     else then()
   }
 
   /** For those who are gone. */
   offRoom(then: () => void): void {
     this.#wantRoom.delete(then)
+    this.#getRoom.delete(then)
   }
 
   /** `done` is called exactly once: after the commit, or with what was in the way. */
@@ -277,11 +288,18 @@ export class Ingest {
 
   #makeRoom(): void {
     if (this.#waitingSamples > CROWDED.samples / 2 || this.#waitingBytes > CROWDED.bytes / 2) return
-    for (const then of [...this.#wantRoom]) {
-      if (this.isCrowded) return
-      this.#wantRoom.delete(then)
+    // A group at a time: all of it at once would hold up the loop, and there is a next time when that group is stored. Those
+    // who are given room ask again when they have filled it: behind all others.
+    const enough = this.#waitingSamples + MAX_GROUP.samples
+    this.#getRoom = this.#wantRoom
+    this.#wantRoom = new Set()
+    for (const then of this.#getRoom) {
+      if (this.#isFull || this.#waitingSamples >= enough) break
+      this.#getRoom.delete(then)
       then()
     }
+    this.#wantRoom = new Set([...this.#getRoom, ...this.#wantRoom])
+    this.#getRoom = new Set()
   }
 
   #lagSeconds(): number {

@@ -10,7 +10,8 @@ export function isStoreDown(error: unknown): boolean {
   // a mistake of ours does not pass by waiting
   if (error instanceof TypeError || error instanceof RangeError) return false
   const code = codeOf(error)
-  return code === undefined || !/^[0-9A-Z]{5}$/.test(code) || PASSING.test(code)
+  // EPIPE has five letters too, but every SQLSTATE has a digit
+  return code === undefined || !/^(?=.*\d)[0-9A-Z]{5}$/.test(code) || PASSING.test(code)
 }
 
 /** PostgreSQL's code for a value that must be unique and is not. */
