@@ -294,7 +294,7 @@ export class Connection extends EventEmitter {
     return this.#phase === 'open' || this.#options.mayHold?.(this.#reader.held) !== false
   }
 
-  /** Whoever has used up a share of this turn goes on in the next one. */
+  /** Whoever has used up a share of this turn, or comes when it has taken its time, goes on in a next one. */
   #spend(bytes: number): void {
     const { turn } = this.#options
     if (turn.number !== this.#turn) {
@@ -302,7 +302,8 @@ export class Connection extends EventEmitter {
       this.#spentThisTurn = 0
     }
     this.#spentThisTurn += bytes
-    if (this.#spentThisTurn <= FAIR_BYTES || (this.#holds & HOLD.turn) !== 0) return
+    const hasHadEnough = this.#spentThisTurn > FAIR_BYTES || turn.isOver
+    if (!hasHadEnough || (this.#holds & HOLD.turn) !== 0) return
     this.hold(HOLD.turn)
     turn.next(() => this.release(HOLD.turn))
   }

@@ -12,6 +12,9 @@ export type Slab = {
   readonly devices: (string | undefined)[]
 }
 
+/** After so long in one turn, whoever comes next waits for the next one: timers, lease and health answers have their part in between. */
+const TURN_MS = 10
+
 export type Flushable = { flush(): void }
 
 export class Turn {
@@ -19,6 +22,7 @@ export class Turn {
   #later: (() => void)[] = []
   #isPlanned = false
   #number = 0
+  #startedAt = 0
   readonly #small: Buffer[] = []
   readonly #large: Buffer[] = []
 
@@ -28,13 +32,18 @@ export class Turn {
     return this.#number
   }
 
+  /** Whether this turn has taken its time. */
+  get isOver(): boolean {
+    return this.#isPlanned && performance.now() - this.#startedAt > TURN_MS
+  }
+
   /** Calls `flush` at the end of this turn; to be asked once a turn only. */
   flushLater(one: Flushable): void {
     this.#dirty.push(one)
     this.#plan()
   }
 
-  /** Calls it when everybody else had their turn. */
+  /** Calls it when everybody else had their turn; in the order of asking, and no more of them in one turn than there is time for. */
   next(then: () => void): void {
     this.#later.push(then)
     this.#plan()
@@ -56,6 +65,7 @@ export class Turn {
   #plan(): void {
     if (this.#isPlanned) return
     this.#isPlanned = true
+    this.#startedAt = performance.now()
     setImmediate(() => this.#run())
   }
 
@@ -66,6 +76,11 @@ export class Turn {
     this.#dirty = []
     this.#later = []
     for (const one of dirty) one.flush()
-    for (const then of later) then()
+    const until = performance.now() + TURN_MS
+    let done = 0
+    for (; done < later.length && performance.now() < until; done += 1) later[done]?.()
+    if (done === later.length) return
+    this.#later = [...later.slice(done), ...this.#later]
+    this.#plan()
   }
 }
