@@ -2,7 +2,7 @@
 import { findCommand } from '@ridethrough/protocol/command.ts'
 import type { FaultCode } from '@ridethrough/protocol/fault.ts'
 import { holdsOn, mayOn } from '@ridethrough/protocol/rights.ts'
-import { agentTopic, parseFilter, parseTopic, type Topic } from '@ridethrough/protocol/topic.ts'
+import { agentTopic, parseFilter, type Topic } from '@ridethrough/protocol/topic.ts'
 import type { Limits } from './limits.ts'
 import type { Session } from './sessions.ts'
 
@@ -24,10 +24,11 @@ export type ForeignReason =
   | 'retain-refused'
   | 'device-not-registered'
 
-export type Published = { readonly topic: string; readonly retain: boolean }
+/** `parsed`: what the topic is about; `undefined` when it is none of ours. */
+export type Published = { readonly topic: string; readonly parsed: Topic | undefined; readonly retain: boolean }
 
 export function decidePublish(session: Session, packet: Published, now: number): PublishDecision {
-  const topic = parseTopic(packet.topic)
+  const topic = packet.parsed
   if (session.principal.kind === 'agent') return decideAgent(session, topic, packet.retain)
   return decidePerson(session, topic, packet.retain, now)
 }

@@ -43,8 +43,12 @@ export class Delivery {
 
   /** Hands a message to every subscriber that may have it. */
   fanOut(topic: TopicName, payload: Buffer, qos: QoS = 1): void {
-    const route = this.#options.router.routeOf(topic)
-    if (route) this.handOut(route, encodePublish(topic, payload, qos, false))
+    const { router, isServing } = this.#options
+    const route = router.routeOf(topic)
+    if (!route) return
+    // nearly nobody watches nearly all devices
+    const isForNobody = !this.#mustWait(route.topic, isServing()) && router.receiversOf(route).length === 0
+    if (!isForNobody) this.handOut(route, encodePublish(topic, payload, qos, false))
   }
 
   /** The same for packets that are encoded already; their bytes are read before this returns. */

@@ -1,6 +1,6 @@
 // Is this packet fit to be parsed by anybody? Looks at each packet's bytes before the broker's engine sees them.
 import { MAX_TOPIC_BYTES, MAX_TOPIC_LEVELS } from '@ridethrough/protocol/topic.ts'
-import { type Frame, PACKET, refusingSuback, textAt } from './frame.ts'
+import { type Frame, PACKET, refusingSuback, type TextAt, textAt } from './frame.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 
 const MAX_FILTERS_PER_UNSUBSCRIBE = 50
@@ -23,11 +23,11 @@ export type Verdict =
 
 const PASS: Verdict = { do: 'pass' }
 
-/** Judges a packet of a client that is connected. */
-export function inspect(frame: Frame, limits: Limits = DEFAULT_LIMITS): Verdict {
+/** Judges a packet of a client that is connected. `known`: the topic of a PUBLISH, where it was looked at before. */
+export function inspect(frame: Frame, limits: Limits = DEFAULT_LIMITS, known?: TextAt): Verdict {
   switch (frame.type) {
     case PACKET.publish:
-      return inspectPublish(frame, limits)
+      return inspectPublish(frame, limits, known)
     case PACKET.subscribe:
       return frame.flags === 2 ? inspectSubscribe(frame, limits) : close('flags-malformed')
     case PACKET.unsubscribe:
@@ -43,14 +43,14 @@ export function inspect(frame: Frame, limits: Limits = DEFAULT_LIMITS): Verdict 
   }
 }
 
-function inspectPublish(frame: Frame, limits: Limits): Verdict {
+function inspectPublish(frame: Frame, limits: Limits, known: TextAt | undefined): Verdict {
   const qos = (frame.flags >> 1) & 3
   const isRepeat = (frame.flags & 8) !== 0
   if (qos === 3 || (qos === 0 && isRepeat)) return close('flags-malformed')
   if (qos === 2) return close('qos-2')
-  const topic = textAt(frame.bytes, frame.body)
+  const topic = known ?? textAt(frame.bytes, frame.body)
   if (!topic) return close('packet-malformed')
-  if (!isTopicName(topic.text)) return close('topic-malformed')
+  if (!known && !isTopicName(topic.text)) return close('topic-malformed')
   if (qos > 0 && packetIdAt(frame, topic.end) === 0) return close('packet-malformed')
   const payloadAt = topic.end + (qos > 0 ? 2 : 0)
   return frame.bytes.length - payloadAt > limits.payloadBytes ? close('payload-too-large') : PASS

@@ -1,9 +1,10 @@
 // What signed-in clients publish, past the engine: live messages as the bytes they are, everything else to be read and stored.
 import type { Clock } from '@ridethrough/db/clock.ts'
 import type { Principal } from '@ridethrough/db/edge.ts'
+import { parseTopic, type Topic } from '@ridethrough/protocol/topic.ts'
 import { type Connection, HOLD, type Taker } from './connection.ts'
 import type { Delivery } from './deliver.ts'
-import { type Frame, type FrameReader, type PublishFrame, type QoS, textAt } from './frame.ts'
+import { type Frame, type FrameReader, type PublishFrame, type QoS, type TextAt, textAt } from './frame.ts'
 import { inspect } from './guard.ts'
 import type { Inbound } from './inbound.ts'
 import type { Ingest } from './ingest.ts'
@@ -174,8 +175,9 @@ class Publisher implements Taker {
   #read(frame: Frame): void {
     this.#handOutRun()
     const { limits, inbound, metrics } = this.#options
-    const verdict = inspect(frame, limits)
-    const topic = textAt(frame.bytes, frame.body)
+    const known = this.#knownTopicIn(frame)
+    const verdict = inspect(frame, limits, known)
+    const topic = known ?? textAt(frame.bytes, frame.body)
     if (verdict.do === 'close' || !topic) {
       this.#connection.refuse(verdict.do === 'close' ? verdict.reason : 'packet-malformed')
       return
@@ -203,7 +205,17 @@ class Publisher implements Taker {
       return
     }
     if (this.#options.ingest.isCrowded) this.#waitForRoom()
-    inbound.receive(this.#session, { topic: topic.text, retain: (frame.flags & 1) !== 0, qos, payload }, settle)
+    const parsed = known ? known.topic : parseTopic(topic.text)
+    const retain = (frame.flags & 1) !== 0
+    inbound.receive(this.#session, { topic: topic.text, parsed, retain, qos, payload }, settle)
+  }
+
+  /** What has a route was found to be a topic before. */
+  #knownTopicIn({ bytes, body }: Frame): (TextAt & { readonly topic: Topic }) | undefined {
+    if (body + 2 > bytes.length) return undefined
+    const end = body + 2 + bytes.readUInt16BE(body)
+    const route = end <= bytes.length && this.#options.router.knownRoute(bytes.toString('latin1', body + 2, end))
+    return route ? { text: route.name, end, topic: route.topic } : undefined
   }
 
   /** The store has more than it can take: agents keep theirs until it has room again. */
