@@ -126,11 +126,16 @@ export async function reloadOn(
   }
 }
 
-/** Lets others have their turn after each step, so that nobody's deliveries, and no lease, wait for somebody's many devices. */
+const STEP_MS = 5
+
+/** Lets others have their turn in between, so that nobody's deliveries, and no lease, wait for somebody's many devices. */
 async function inTurns<T>(work: Generator<void, T>): Promise<T> {
   for (;;) {
-    const step = work.next()
-    if (step.done) return step.value
+    const until = performance.now() + STEP_MS
+    do {
+      const step = work.next()
+      if (step.done) return step.value
+    } while (performance.now() < until)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

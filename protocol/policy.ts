@@ -237,16 +237,30 @@ function waysTo(subject: Subject, device: DeviceFact, facts: Facts): Way[] {
 function wayByMembership({ companyId, role, privileges }: MembershipFact, device: DeviceFact): Way | undefined {
   if (companyId !== device.companyId) return undefined
   const mask = role === 'owner' ? ALL_PRIVILEGES : privileges
-  return { via: role, standing: 'open', privileges: mask, period: ALWAYS, windows: [], variables: null }
+  return { via: role, standing: 'open', privileges: mask, period: ALWAYS, windows: NO_WINDOWS, variables: null }
 }
 
 function wayByShare(share: ShareFact, device: DeviceFact): Way | undefined {
-  const isRemoved = share.removedIds.includes(device.id)
-  if (!isRemoved && !share.deviceIds.includes(device.id)) return undefined
+  const isRemoved = lists(share.removedIds, device.id)
+  if (!isRemoved && !lists(share.deviceIds, device.id)) return undefined
   const { period, windows } = share
   const privileges = share.privileges & SHAREABLE
   const standing = isRemoved ? 'removed' : standingOf(share.state, share.suspended)
   return { via: `share:${share.id}`, standing, privileges, period, windows, variables: null }
+}
+
+const NO_WINDOWS: readonly WeeklyWindow[] = []
+const FEW = 32
+const setsOf = new WeakMap<readonly string[], ReadonlySet<string>>()
+
+/** A share of ten thousand devices is asked for each of them: looking through its list each time takes seconds. */
+function lists(ids: readonly string[], id: string): boolean {
+  if (ids.length < FEW) return ids.includes(id)
+  const known = setsOf.get(ids)
+  if (known) return known.has(id)
+  const set = new Set(ids)
+  setsOf.set(ids, set)
+  return set.has(id)
 }
 
 function wayByGuest(guest: GuestFact, device: DeviceFact): Way | undefined {
@@ -260,14 +274,14 @@ function wayByGuest(guest: GuestFact, device: DeviceFact): Way | undefined {
 /** What the entry gives on this device of its company; `undefined`: the device is none of its business. */
 function coveredBy({ mode, privileges, groups, deviceIds }: GuestFact, device: DeviceFact): PrivilegeMask | undefined {
   if (mode === 'groups-and-devices') return privileges
-  if (mode === 'devices') return deviceIds.includes(device.id) ? privileges : undefined
-  const around = groups.filter((group) => group.deviceIds.includes(device.id))
+  if (mode === 'devices') return lists(deviceIds, device.id) ? privileges : undefined
+  const around = groups.filter((group) => lists(group.deviceIds, device.id))
   if (around.length === 0) return undefined
   return around.reduce((mask, group) => mask | group.privileges, NO_PRIVILEGES)
 }
 
 function wayByLink(link: LinkFact, device: DeviceFact): Way | undefined {
-  if (!link.deviceIds.includes(device.id)) return undefined
+  if (!lists(link.deviceIds, device.id)) return undefined
   const { period, windows, variables } = link
   const standing = link.ended ? 'ended' : standingOf('accepted', link.suspended)
   return { via: `link:${link.id}`, standing, privileges: link.privileges & LINKABLE, period, windows, variables }
